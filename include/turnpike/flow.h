@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The map ABI: what the daemon writes and the XDP program reads, what the program counts and the
+ * daemon, turnpikectl and bpftool read. One header for all of them. Widths and padding are
+ * explicit, because keys compare padding bytes; sizes are asserted on both sides.
+ *
+ * A flow is one direction of one channel. An index (flows4, flows6) maps the flow's key to a slot
+ * number and the slot's generation; everything else is in the slot. The program checks key and
+ * generation again after reading the slot: a BPF hash map may hand out another key's value while
+ * it is being updated. Slots are reused only after a grace time, with a new generation.
+ *
+ *   map       type         key               value             who writes
+ *   flows4    hash         struct flow_key4  struct flow_ref   daemon
+ *   flows6    hash         struct flow_key6  struct flow_ref   daemon
+ *   slots     array, mmap  slot number       struct flow_slot  daemon
+ *   traffic   per-CPU arr. slot number       struct flow_counter  program
+ *   nexthops  array, mmap  next hop id       struct flow_next_hop daemon
+ *   devices   devmap hash  ifindex           ifindex           daemon
+ *   owned     hash         struct flow_own_key struct flow_own daemon
+ *   stats     per-CPU arr. 0                 struct flow_stats program
+ *   about     array        0                 struct flow_about daemon
+ */
+#ifndef TURNPIKE_FLOW_H
+#define TURNPIKE_FLOW_H
+
+#include <linux/types.h>
+
+#define FLOW_ABI_VERSION 1
+
+/*
+ * What became of a packet. X(constant, name, kind, meaning); kind is CARRIED (relayed in the
+ * kernel), PASSED (to the daemon or the rest of the host's stack) or DROPPED.
+ */
+#define FLOW_VERDICTS(X)                                                                           \
+	X(TO_PEER, to_peer, CARRIED, "ChannelData relayed to the peer")                            \
+	X(TO_CLIENT, to_client, CARRIED, "peer data relayed to the client's channel")              \
+	X(NOT_IP, not_ip, PASSED, "neither IPv4 nor IPv6 right behind the Ethernet header")        \
+	X(IP_OPTIONS, ip_options, PASSED, "IPv4 header with options")                              \
+	X(EXTENSION_HEADER, extension_header, PASSED, "IPv6 extension header")                     \
+	X(FRAGMENT, fragment, PASSED, "a fragment: the host reassembles it")                       \
+	X(NOT_UDP, not_udp, PASSED, "another protocol than UDP")                                   \
+	X(BAD_LENGTH, bad_length, PASSED, "lengths of frame, IP, UDP or ChannelData disagree")     \
+	X(NOT_OWNED, not_owned, PASSED, "an address or port that is not the relay's")              \
+	X(CONTROL, control, PASSED, "a STUN message for the daemon")                               \
+	X(NO_FLOW, no_flow, PASSED, "no flow installed for this channel or peer")                  \
+	X(STALE_SLOT, stale_slot, PASSED, "the slot changed while it was looked up")               \
+	X(EXPIRED, expired, PASSED, "the channel's or permission's time is over")                  \
+	X(TTL, ttl, PASSED, "TTL or hop limit used up")                                            \
+	X(NO_NEXT_HOP, no_next_hop, PASSED, "the next hop is not resolved")                        \
+	X(MTU, mtu, PASSED, "the frame would outgrow the egress MTU")                              \
+	X(HEADROOM, headroom, PASSED, "the driver left no room to move the header")
+
+enum flow_verdict {
+#define X(constant, name, kind, meaning) FLOW_VERDICT_##constant,
+	FLOW_VERDICTS(X)
+#undef X
+		FLOW_VERDICT_MAX,
+};
+
+enum flow_verdict_kind {
+	FLOW_KIND_CARRIED,
+	FLOW_KIND_PASSED,
+	FLOW_KIND_DROPPED,
+};
+
+struct flow_counter {
+	__u64 packets;
+	__u64 bytes; /* whole frames as they arrived */
+};
+
+/* One record per verdict, each by its name, in the order of enum flow_verdict. */
+struct flow_stats {
+#define X(constant, name, kind, meaning) struct flow_counter name;
+	FLOW_VERDICTS(X)
+#undef X
+};
+
+/* How application data stands on a leg. */
+enum flow_form {
+	FLOW_FORM_UDP,	   /* bare, on the peer's side */
+	FLOW_FORM_CHANNEL, /* behind a ChannelData header, on the client's side */
+};
+
+enum flow_family {
+	FLOW_IPV4 = 4,
+	FLOW_IPV6 = 6,
+};
+
+/* Addresses and ports of an arriving packet; channel 0 is bare UDP. */
+struct flow_key4 {
+	__be32 src;
+	__be32 dst;
+	__be16 sport;
+	__be16 dport;
+	__be16 channel;
+	__u16 zero;
+};
+
+struct flow_key6 {
+	__u8 src[16];
+	__u8 dst[16];
+	__be16 sport;
+	__be16 dport;
+	__be16 channel;
+	__u16 zero;
+};
+
+struct flow_ref {
+	__u32 slot;
+	__u32 generation; /* never 0 */
+};
+
+/* IPv4 in the first four bytes, the others 0. */
+union flow_ip {
+	__be32 v4;
+	__u8 v6[16];
+	__be32 words[4];
+};
+
+/* One leg of a flow: what a packet on it looks like. */
+struct flow_leg {
+	union flow_ip src;
+	union flow_ip dst;
+	__be16 sport;
+	__be16 dport;
+	__be16 channel; /* 0 on a leg of bare UDP */
+	__u8 family;	/* enum flow_family */
+	__u8 form;	/* enum flow_form */
+};
+
+/*
+ * Two cache lines. The daemon writes a slot whole while its generation is 0 (free), the
+ * generation last; afterwards it changes only expires_ns and next_hop, each by one aligned store.
+ */
+struct flow_slot {
+	__u32 generation;
+	__u32 next_hop;	  /* id in nexthops */
+	__u64 expires_ns; /* CLOCK_MONOTONIC; at or past it the flow is a miss */
+	struct flow_leg in;
+	struct flow_leg out;
+	__u32 allocation; /* the daemon's number of the allocation, for people who dump maps */
+	__u32 worker;
+	__u64 zero[3];
+};
+
+struct flow_next_hop_entry {
+	__u32 ifindex;
+	__u32 mtu; /* of the egress device or route: IP header and above */
+	__u8 src_mac[6];
+	__u8 dst_mac[6];
+	__u32 valid; /* 0: pass up, so that the host resolves it */
+};
+
+/*
+ * One cache line. A change is written into the entry that is not active, then `active` flips by
+ * one store: no reader sees half of it. The writer leaves at least FLOW_GRACE_NS between two
+ * changes of the same hop.
+ */
+struct flow_next_hop {
+	__u32 active; /* 0 or 1 */
+	__u32 zero[3];
+	struct flow_next_hop_entry entry[2];
+};
+
+/* No program run that began before a slot or hop was retired lasts this long. */
+#define FLOW_GRACE_NS 100000000ULL
+
+struct flow_own_key {
+	union flow_ip ip;
+	__u32 family;
+};
+
+#define FLOW_LISTEN_PORTS 4
+
+/* Ports of an own address: the listeners', and the range that allocations get theirs from. */
+struct flow_own {
+	__u16 listen_ports[FLOW_LISTEN_PORTS]; /* host order; 0: none */
+	__u16 relay_first;		       /* host order; 0: none */
+	__u16 relay_last;
+};
+
+struct flow_about {
+	__u32 abi_version;
+	__u32 slots;
+	__u32 nexthops;
+	__u32 workers;
+};
+
+_Static_assert(sizeof(struct flow_counter) == 16, "map ABI");
+_Static_assert(sizeof(struct flow_stats) == 16 * FLOW_VERDICT_MAX, "map ABI");
+_Static_assert(sizeof(struct flow_key4) == 16, "map ABI");
+_Static_assert(sizeof(struct flow_key6) == 40, "map ABI");
+_Static_assert(sizeof(struct flow_ref) == 8, "map ABI");
+_Static_assert(sizeof(struct flow_leg) == 40, "map ABI");
+_Static_assert(sizeof(struct flow_slot) == 128, "map ABI");
+_Static_assert(sizeof(struct flow_next_hop) == 64, "map ABI");
+_Static_assert(sizeof(struct flow_own_key) == 20, "map ABI");
+_Static_assert(sizeof(struct flow_own) == 12, "map ABI");
+
+#endif

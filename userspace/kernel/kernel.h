@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel path as the daemon sees it: load, attach, pin, own addresses, next hops, counters.
+ * One struct kernel per process; after start-up the workers share it read-only, each with a flow
+ * table of its own (kernel/flow_table.h). Knows nothing of TURN.
+ *
+ * With mode off, or where nothing could be loaded, kernel_open gives the null twin: every call
+ * works and does nothing, flow_table_add says -EOPNOTSUPP.
+ */
+#ifndef TURNPIKE_KERNEL_KERNEL_H
+#define TURNPIKE_KERNEL_KERNEL_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "net/net.h"
+#include "turnpike/flow.h"
+
+/* X(constant, name in configuration and output) */
+#define KERNEL_MODES(X)                                                                            \
+	X(OFF, "off")                                                                              \
+	X(GENERIC, "generic")                                                                      \
+	X(NATIVE, "native")                                                                        \
+	X(AUTO, "auto")
+
+enum kernel_mode {
+#define X(constant, name) KERNEL_MODE_##constant,
+	KERNEL_MODES(X)
+#undef X
+		KERNEL_MODE_MAX,
+};
+
+const char *kernel_mode_name(enum kernel_mode mode);
+
+struct kernel_options {
+	enum kernel_mode mode;
+	const char *pin_path;
+	uint32_t slots;	   /* flows: two per channel */
+	uint32_t next_hops; /* ids 1 to next_hops - 1 */
+	uint32_t workers;
+};
+
+/* Why something did not work and what to do about it, for people. One line. */
+struct kernel_problem {
+	char text[256];
+};
+
+struct kernel;
+
+/*
+ * Loads the program and pins its maps. A bpffs that is not mounted at the pin path's top is
+ * mounted. Pins that an earlier daemon left are replaced (the caller made sure that it is gone).
+ * Returns 0; or -errno and a problem that names the thing and the remedy, after which the caller
+ * goes on with kernel_open_null.
+ */
+int kernel_open(const struct kernel_options *options, struct kernel **ret,
+		struct kernel_problem *ret_problem);
+int kernel_open_null(struct kernel **ret);
+/* Detaches, unpins, removes the pin folder if it is empty. Takes NULL. */
+void kernel_close(struct kernel **kernel);
+bool kernel_is_null(const struct kernel *kernel);
+
+struct kernel_attachment {
+	char name[IF_NAMESIZE];
+	unsigned int ifindex;
+	enum kernel_mode mode; /* OFF, GENERIC or NATIVE: what it got */
+	char reason[256];      /* why not better; empty if it is what was asked for */
+};
+
+/*
+ * Attaches to one interface by a pinned bpf_link: native, then generic if the mode is auto. Never
+ * replaces another's program. The result is filled in either way; its reason names the program
+ * that is in the way. An interface once attached is also one that next hops may lead to.
+ * Returns 0, or -errno if it stays without.
+ */
+int kernel_attach(struct kernel *kernel, const char *ifname, struct kernel_attachment *ret);
+size_t kernel_attachments(const struct kernel *kernel, const struct kernel_attachment **ret);
+
+/* Declares an address the relay's: listen_port 0 and an empty range (0, 0) add nothing. */
+int kernel_own(struct kernel *kernel, const struct addr *ip, uint16_t listen_port,
+	       uint16_t relay_first, uint16_t relay_last);
+
+/* Publishes a hop under its id. A hop over an interface that is not attached becomes invalid. */
+void kernel_set_next_hop(struct kernel *kernel, uint32_t id, const struct net_hop *hop);
+
+/* Sums over all CPUs. 0 or -errno; zeros from the null twin. */
+int kernel_read_stats(const struct kernel *kernel, struct flow_stats *ret);
+
+#endif

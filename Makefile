@@ -12,7 +12,7 @@ Q       := $(if $(filter 1,$(V)),,@)
 CC      ?= cc
 CLANG   ?= clang
 BPFTOOL ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
-PKGS    := libbpf libmnl yaml-0.1 libevent_core libevent_pthreads jansson libcrypto zlib libsystemd
+PKGS    := libbpf libmnl yaml-0.1 libevent_core jansson libcrypto zlib libsystemd
 # Looked up when a compiler runs, not when this file is read: `make deps` may bring them first.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lpthread

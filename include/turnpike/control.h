@@ -16,16 +16,16 @@
 #define CONTROL_REQUEST_MAX	 4096
 
 /* X(constant, command, what it answers) */
-#define CONTROL_COMMANDS(X)                                                                        \
-	X(STATUS, "status", "version, uptime, listeners, relay addresses, interfaces, load")       \
-	X(STATS, "stats", "every counter of daemon and kernel by name")                            \
+#define CONTROL_COMMANDS(X)                                                                  \
+	X(STATUS, "status", "version, uptime, listeners, relay addresses, interfaces, load") \
+	X(STATS, "stats", "every counter of daemon and kernel by name")                      \
 	X(ALLOCATIONS, "allocations", "who, where, permissions, channels, traffic, path")
 
 enum control_command {
 #define X(constant, command, what) CONTROL_##constant,
 	CONTROL_COMMANDS(X)
 #undef X
-		CONTROL_COMMAND_MAX,
+	CONTROL_COMMAND_MAX,
 };
 
 /*

@@ -31,30 +31,30 @@
  * What became of a packet. X(constant, name, kind, meaning); kind is CARRIED (relayed in the
  * kernel), PASSED (to the daemon or the rest of the host's stack) or DROPPED.
  */
-#define FLOW_VERDICTS(X)                                                                           \
-	X(TO_PEER, to_peer, CARRIED, "ChannelData relayed to the peer")                            \
-	X(TO_CLIENT, to_client, CARRIED, "peer data relayed to the client's channel")              \
-	X(NOT_IP, not_ip, PASSED, "neither IPv4 nor IPv6 right behind the Ethernet header")        \
-	X(IP_OPTIONS, ip_options, PASSED, "IPv4 header with options")                              \
-	X(EXTENSION_HEADER, extension_header, PASSED, "IPv6 extension header")                     \
-	X(FRAGMENT, fragment, PASSED, "a fragment: the host reassembles it")                       \
-	X(NOT_UDP, not_udp, PASSED, "another protocol than UDP")                                   \
-	X(BAD_LENGTH, bad_length, PASSED, "lengths of frame, IP, UDP or ChannelData disagree")     \
-	X(NOT_OWNED, not_owned, PASSED, "an address or port that is not the relay's")              \
-	X(CONTROL, control, PASSED, "a STUN message for the daemon")                               \
-	X(NO_FLOW, no_flow, PASSED, "no flow installed for this channel or peer")                  \
-	X(STALE_SLOT, stale_slot, PASSED, "the slot changed while it was looked up")               \
-	X(EXPIRED, expired, PASSED, "the channel's or permission's time is over")                  \
-	X(TTL, ttl, PASSED, "TTL or hop limit used up")                                            \
-	X(NO_NEXT_HOP, no_next_hop, PASSED, "the next hop is not resolved")                        \
-	X(MTU, mtu, PASSED, "the frame would outgrow the egress MTU")                              \
+#define FLOW_VERDICTS(X)                                                                       \
+	X(TO_PEER, to_peer, CARRIED, "ChannelData relayed to the peer")                        \
+	X(TO_CLIENT, to_client, CARRIED, "peer data relayed to the client's channel")          \
+	X(NOT_IP, not_ip, PASSED, "neither IPv4 nor IPv6 right behind the Ethernet header")    \
+	X(IP_OPTIONS, ip_options, PASSED, "IPv4 header with options")                          \
+	X(EXTENSION_HEADER, extension_header, PASSED, "IPv6 extension header")                 \
+	X(FRAGMENT, fragment, PASSED, "a fragment: the host reassembles it")                   \
+	X(NOT_UDP, not_udp, PASSED, "another protocol than UDP")                               \
+	X(BAD_LENGTH, bad_length, PASSED, "lengths of frame, IP, UDP or ChannelData disagree") \
+	X(NOT_OWNED, not_owned, PASSED, "an address or port that is not the relay's")          \
+	X(CONTROL, control, PASSED, "a STUN message for the daemon")                           \
+	X(NO_FLOW, no_flow, PASSED, "no flow installed for this channel or peer")              \
+	X(STALE_SLOT, stale_slot, PASSED, "the slot changed while it was looked up")           \
+	X(EXPIRED, expired, PASSED, "the channel's or permission's time is over")              \
+	X(TTL, ttl, PASSED, "TTL or hop limit used up")                                        \
+	X(NO_NEXT_HOP, no_next_hop, PASSED, "the next hop is not resolved")                    \
+	X(MTU, mtu, PASSED, "the frame would outgrow the egress MTU")                          \
 	X(HEADROOM, headroom, PASSED, "the driver left no room to move the header")
 
 enum flow_verdict {
 #define X(constant, name, kind, meaning) FLOW_VERDICT_##constant,
 	FLOW_VERDICTS(X)
 #undef X
-		FLOW_VERDICT_MAX,
+	FLOW_VERDICT_MAX,
 };
 
 enum flow_verdict_kind {

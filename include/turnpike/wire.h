@@ -27,13 +27,13 @@
 #define STUN_CLASS_ERROR      0x0110
 
 /* RFC 8489 18.1, RFC 8656 17. X(constant, name, method) */
-#define STUN_METHODS(X)                                                                            \
-	X(BINDING, "Binding", 0x001)                                                               \
-	X(ALLOCATE, "Allocate", 0x003)                                                             \
-	X(REFRESH, "Refresh", 0x004)                                                               \
-	X(SEND, "Send", 0x006)                                                                     \
-	X(DATA, "Data", 0x007)                                                                     \
-	X(CREATE_PERMISSION, "CreatePermission", 0x008)                                            \
+#define STUN_METHODS(X)                                 \
+	X(BINDING, "Binding", 0x001)                    \
+	X(ALLOCATE, "Allocate", 0x003)                  \
+	X(REFRESH, "Refresh", 0x004)                    \
+	X(SEND, "Send", 0x006)                          \
+	X(DATA, "Data", 0x007)                          \
+	X(CREATE_PERMISSION, "CreatePermission", 0x008) \
 	X(CHANNEL_BIND, "ChannelBind", 0x009)
 
 enum stun_method {
@@ -43,34 +43,34 @@ enum stun_method {
 };
 
 /* RFC 8489 18.3, RFC 8656 18. X(constant, name, type) */
-#define STUN_ATTRIBUTES(X)                                                                         \
-	X(MAPPED_ADDRESS, "MAPPED-ADDRESS", 0x0001)                                                \
-	X(USERNAME, "USERNAME", 0x0006)                                                            \
-	X(MESSAGE_INTEGRITY, "MESSAGE-INTEGRITY", 0x0008)                                          \
-	X(ERROR_CODE, "ERROR-CODE", 0x0009)                                                        \
-	X(UNKNOWN_ATTRIBUTES, "UNKNOWN-ATTRIBUTES", 0x000A)                                        \
-	X(CHANNEL_NUMBER, "CHANNEL-NUMBER", 0x000C)                                                \
-	X(LIFETIME, "LIFETIME", 0x000D)                                                            \
-	X(XOR_PEER_ADDRESS, "XOR-PEER-ADDRESS", 0x0012)                                            \
-	X(DATA, "DATA", 0x0013)                                                                    \
-	X(REALM, "REALM", 0x0014)                                                                  \
-	X(NONCE, "NONCE", 0x0015)                                                                  \
-	X(XOR_RELAYED_ADDRESS, "XOR-RELAYED-ADDRESS", 0x0016)                                      \
-	X(REQUESTED_ADDRESS_FAMILY, "REQUESTED-ADDRESS-FAMILY", 0x0017)                            \
-	X(EVEN_PORT, "EVEN-PORT", 0x0018)                                                          \
-	X(REQUESTED_TRANSPORT, "REQUESTED-TRANSPORT", 0x0019)                                      \
-	X(DONT_FRAGMENT, "DONT-FRAGMENT", 0x001A)                                                  \
-	X(MESSAGE_INTEGRITY_SHA256, "MESSAGE-INTEGRITY-SHA256", 0x001C)                            \
-	X(PASSWORD_ALGORITHM, "PASSWORD-ALGORITHM", 0x001D)                                        \
-	X(USERHASH, "USERHASH", 0x001E)                                                            \
-	X(XOR_MAPPED_ADDRESS, "XOR-MAPPED-ADDRESS", 0x0020)                                        \
-	X(RESERVATION_TOKEN, "RESERVATION-TOKEN", 0x0022)                                          \
-	X(ADDITIONAL_ADDRESS_FAMILY, "ADDITIONAL-ADDRESS-FAMILY", 0x8000)                          \
-	X(ADDRESS_ERROR_CODE, "ADDRESS-ERROR-CODE", 0x8001)                                        \
-	X(PASSWORD_ALGORITHMS, "PASSWORD-ALGORITHMS", 0x8002)                                      \
-	X(ICMP, "ICMP", 0x8004)                                                                    \
-	X(SOFTWARE, "SOFTWARE", 0x8022)                                                            \
-	X(ALTERNATE_SERVER, "ALTERNATE-SERVER", 0x8023)                                            \
+#define STUN_ATTRIBUTES(X)                                                \
+	X(MAPPED_ADDRESS, "MAPPED-ADDRESS", 0x0001)                       \
+	X(USERNAME, "USERNAME", 0x0006)                                   \
+	X(MESSAGE_INTEGRITY, "MESSAGE-INTEGRITY", 0x0008)                 \
+	X(ERROR_CODE, "ERROR-CODE", 0x0009)                               \
+	X(UNKNOWN_ATTRIBUTES, "UNKNOWN-ATTRIBUTES", 0x000A)               \
+	X(CHANNEL_NUMBER, "CHANNEL-NUMBER", 0x000C)                       \
+	X(LIFETIME, "LIFETIME", 0x000D)                                   \
+	X(XOR_PEER_ADDRESS, "XOR-PEER-ADDRESS", 0x0012)                   \
+	X(DATA, "DATA", 0x0013)                                           \
+	X(REALM, "REALM", 0x0014)                                         \
+	X(NONCE, "NONCE", 0x0015)                                         \
+	X(XOR_RELAYED_ADDRESS, "XOR-RELAYED-ADDRESS", 0x0016)             \
+	X(REQUESTED_ADDRESS_FAMILY, "REQUESTED-ADDRESS-FAMILY", 0x0017)   \
+	X(EVEN_PORT, "EVEN-PORT", 0x0018)                                 \
+	X(REQUESTED_TRANSPORT, "REQUESTED-TRANSPORT", 0x0019)             \
+	X(DONT_FRAGMENT, "DONT-FRAGMENT", 0x001A)                         \
+	X(MESSAGE_INTEGRITY_SHA256, "MESSAGE-INTEGRITY-SHA256", 0x001C)   \
+	X(PASSWORD_ALGORITHM, "PASSWORD-ALGORITHM", 0x001D)               \
+	X(USERHASH, "USERHASH", 0x001E)                                   \
+	X(XOR_MAPPED_ADDRESS, "XOR-MAPPED-ADDRESS", 0x0020)               \
+	X(RESERVATION_TOKEN, "RESERVATION-TOKEN", 0x0022)                 \
+	X(ADDITIONAL_ADDRESS_FAMILY, "ADDITIONAL-ADDRESS-FAMILY", 0x8000) \
+	X(ADDRESS_ERROR_CODE, "ADDRESS-ERROR-CODE", 0x8001)               \
+	X(PASSWORD_ALGORITHMS, "PASSWORD-ALGORITHMS", 0x8002)             \
+	X(ICMP, "ICMP", 0x8004)                                           \
+	X(SOFTWARE, "SOFTWARE", 0x8022)                                   \
+	X(ALTERNATE_SERVER, "ALTERNATE-SERVER", 0x8023)                   \
 	X(FINGERPRINT, "FINGERPRINT", 0x8028)
 
 enum stun_attribute {

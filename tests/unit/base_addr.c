@@ -26,10 +26,19 @@ static void addresses_survive_text_and_back(void **state)
 
 static void malformed_addresses_are_refused_and_leave_the_output_alone(void **state)
 {
-	static const char *const texts[] = {
-		"",	       "192.0.2.1",	 "192.0.2.1:",	   "192.0.2.1:0",  "192.0.2.1:65536",
-		"192.0.2:1",   "2001:db8::1:80", "[192.0.2.1]:80", "[2001:db8::1", "[2001:db8::1]80",
-		"[::1%lo]:80", "192.0.2.1: 80",	 "192.0.2.1:+80"};
+	static const char *const texts[] = {"",
+					    "192.0.2.1",
+					    "192.0.2.1:",
+					    "192.0.2.1:0",
+					    "192.0.2.1:65536",
+					    "192.0.2:1",
+					    "2001:db8::1:80",
+					    "[192.0.2.1]:80",
+					    "[2001:db8::1",
+					    "[2001:db8::1]80",
+					    "[::1%lo]:80",
+					    "192.0.2.1: 80",
+					    "192.0.2.1:+80"};
 	struct addr a = {.port = 7};
 
 	(void)state;
@@ -62,12 +71,18 @@ static void prefixes_contain_what_their_bits_say(void **state)
 		const char *prefix, *ip;
 		bool inside;
 	} rows[] = {
-		{"10.0.0.0/8", "10.255.255.255", true},	   {"10.0.0.0/8", "11.0.0.0", false},
-		{"172.16.0.0/12", "172.31.9.9", true},	   {"172.16.0.0/12", "172.32.0.0", false},
-		{"192.0.2.1", "192.0.2.1", true},	   {"192.0.2.1", "192.0.2.2", false},
-		{"0.0.0.0/0", "203.0.113.9", true},	   {"0.0.0.0/0", "2001:db8::1", false},
-		{"fc00::/7", "fdff::1", true},		   {"fc00::/7", "fe00::1", false},
-		{"2001:db8::/127", "2001:db8::1", true},   {"2001:db8::/127", "2001:db8::2", false},
+		{"10.0.0.0/8", "10.255.255.255", true},
+		{"10.0.0.0/8", "11.0.0.0", false},
+		{"172.16.0.0/12", "172.31.9.9", true},
+		{"172.16.0.0/12", "172.32.0.0", false},
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"0.0.0.0/0", "203.0.113.9", true},
+		{"0.0.0.0/0", "2001:db8::1", false},
+		{"fc00::/7", "fdff::1", true},
+		{"fc00::/7", "fe00::1", false},
+		{"2001:db8::/127", "2001:db8::1", true},
+		{"2001:db8::/127", "2001:db8::2", false},
 		{"::ffff:0.0.0.0/96", "10.0.0.1", false},
 	};
 	struct prefix p;
@@ -84,8 +99,9 @@ static void prefixes_contain_what_their_bits_say(void **state)
 
 static void prefixes_with_host_bits_or_bad_lengths_are_refused(void **state)
 {
-	static const char *const texts[] = {"10.0.0.1/8", "10.0.0.0/33",  "10.0.0.0/",
-					    "10.0.0.0/-1", "2001:db8::/129", "::1/127", "x/8"};
+	static const char *const texts[] = {"10.0.0.1/8",  "10.0.0.0/33",    "10.0.0.0/",
+					    "10.0.0.0/-1", "2001:db8::/129", "::1/127",
+					    "x/8"};
 	struct prefix p;
 
 	(void)state;

@@ -66,7 +66,7 @@ const char *addr_format_ip(const struct addr *a, char ret[static ADDR_TEXT_MAX])
 const char *prefix_format(const struct prefix *p, char ret[static ADDR_TEXT_MAX]);
 
 /* A temporary for one log line: ADDR_TEXT(&a). Lives until the end of the enclosing block. */
-#define ADDR_TEXT(a)    addr_format(a, (char[ADDR_TEXT_MAX]){0})
+#define ADDR_TEXT(a)	addr_format(a, (char[ADDR_TEXT_MAX]){0})
 #define ADDR_IP_TEXT(a) addr_format_ip(a, (char[ADDR_TEXT_MAX]){0})
 
 #endif

@@ -57,8 +57,8 @@ static inline uint32_t reader_u32(struct reader *r)
 	struct span s = reader_take(r, 4);
 
 	return s.data ? (uint32_t)s.data[0] << 24 | (uint32_t)s.data[1] << 16 |
-				(uint32_t)s.data[2] << 8 | s.data[3] :
-			0;
+				(uint32_t)s.data[2] << 8 | s.data[3]
+		      : 0;
 }
 
 struct writer {

@@ -13,18 +13,18 @@
 #include "base/macros.h"
 
 /* The order is the severity. X(constant, name in configuration and output, syslog priority). */
-#define LOG_LEVELS(X)                                                                              \
-	X(ERROR, "error", 3)                                                                       \
-	X(WARNING, "warning", 4)                                                                   \
-	X(NOTICE, "notice", 5)                                                                     \
-	X(INFO, "info", 6)                                                                         \
+#define LOG_LEVELS(X)            \
+	X(ERROR, "error", 3)     \
+	X(WARNING, "warning", 4) \
+	X(NOTICE, "notice", 5)   \
+	X(INFO, "info", 6)       \
 	X(DEBUG, "debug", 7)
 
 enum log_level {
 #define X(constant, name, priority) LOG_LEVEL_##constant,
 	LOG_LEVELS(X)
 #undef X
-		LOG_LEVEL_MAX,
+	LOG_LEVEL_MAX,
 };
 
 enum log_format {
@@ -41,14 +41,14 @@ int log_level_parse(const char *name);
 
 void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
-#define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_error(...)	 log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
-#define log_info(...)    log_write(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)                                                                             \
-	do {                                                                                       \
-		if (log_enabled(LOG_LEVEL_DEBUG))                                                  \
-			log_write(LOG_LEVEL_DEBUG, __VA_ARGS__);                                   \
+#define log_notice(...)	 log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...)	 log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)                                           \
+	do {                                                     \
+		if (log_enabled(LOG_LEVEL_DEBUG))                \
+			log_write(LOG_LEVEL_DEBUG, __VA_ARGS__); \
 	} while (0)
 
 /*

@@ -21,13 +21,13 @@
  * For our own mistakes, never for input. Kept in release builds: a relay that goes on with a
  * broken invariant is worse than one that is restarted.
  */
-#define ASSERT(condition)                                                                          \
-	do {                                                                                       \
-		if (__builtin_expect(!(condition), 0)) {                                           \
-			fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__,       \
-				#condition);                                                       \
-			abort();                                                                   \
-		}                                                                                  \
+#define ASSERT(condition)                                                                    \
+	do {                                                                                 \
+		if (__builtin_expect(!(condition), 0)) {                                     \
+			fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, \
+				#condition);                                                 \
+			abort();                                                             \
+		}                                                                            \
 	} while (0)
 
 #endif

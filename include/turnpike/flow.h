@@ -13,7 +13,7 @@
  *   flows4    hash         struct flow_key4  struct flow_ref   daemon
  *   flows6    hash         struct flow_key6  struct flow_ref   daemon
  *   slots     array, mmap  slot number       struct flow_slot  daemon
- *   traffic   per-CPU arr. slot number       struct flow_counter  program
+ *   traffic   per-CPU arr. slot number       struct flow_counter  program (carried packets only)
  *   nexthops  array, mmap  next hop id       struct flow_next_hop daemon
  *   devices   devmap hash  ifindex           ifindex           daemon
  *   owned     hash         struct flow_own_key struct flow_own daemon
@@ -31,23 +31,27 @@
  * What became of a packet. X(constant, name, kind, meaning); kind is CARRIED (relayed in the
  * kernel), PASSED (to the daemon or the rest of the host's stack) or DROPPED.
  */
-#define FLOW_VERDICTS(X)                                                                       \
-	X(TO_PEER, to_peer, CARRIED, "ChannelData relayed to the peer")                        \
-	X(TO_CLIENT, to_client, CARRIED, "peer data relayed to the client's channel")          \
-	X(NOT_IP, not_ip, PASSED, "neither IPv4 nor IPv6 right behind the Ethernet header")    \
-	X(IP_OPTIONS, ip_options, PASSED, "IPv4 header with options")                          \
-	X(EXTENSION_HEADER, extension_header, PASSED, "IPv6 extension header")                 \
-	X(FRAGMENT, fragment, PASSED, "a fragment: the host reassembles it")                   \
-	X(NOT_UDP, not_udp, PASSED, "another protocol than UDP")                               \
-	X(BAD_LENGTH, bad_length, PASSED, "lengths of frame, IP, UDP or ChannelData disagree") \
-	X(NOT_OWNED, not_owned, PASSED, "an address or port that is not the relay's")          \
-	X(CONTROL, control, PASSED, "a STUN message for the daemon")                           \
-	X(NO_FLOW, no_flow, PASSED, "no flow installed for this channel or peer")              \
-	X(STALE_SLOT, stale_slot, PASSED, "the slot changed while it was looked up")           \
-	X(EXPIRED, expired, PASSED, "the channel's or permission's time is over")              \
-	X(TTL, ttl, PASSED, "TTL or hop limit used up")                                        \
-	X(NO_NEXT_HOP, no_next_hop, PASSED, "the next hop is not resolved")                    \
-	X(MTU, mtu, PASSED, "the frame would outgrow the egress MTU")                          \
+#define FLOW_VERDICTS(X)                                                                        \
+	X(TO_PEER, to_peer, CARRIED, "ChannelData relayed to the peer")                         \
+	X(TO_CLIENT, to_client, CARRIED, "peer data relayed to the client's channel")           \
+	X(NOT_IP, not_ip, PASSED, "neither IPv4 nor IPv6 right behind the Ethernet header")     \
+	X(NOT_UNICAST, not_unicast, PASSED, "a broadcast or multicast frame")                   \
+	X(NOT_UDP, not_udp, PASSED, "another protocol than UDP")                                \
+	X(IP_OPTIONS, ip_options, PASSED, "IPv4 header with options")                           \
+	X(EXTENSION_HEADER, extension_header, PASSED, "IPv6 extension header")                  \
+	X(FRAGMENT, fragment, PASSED, "a fragment: the host reassembles it")                    \
+	X(BAD_LENGTH, bad_length, PASSED, "lengths of frame, IP, UDP or ChannelData disagree")  \
+	X(BAD_CHECKSUM, bad_checksum, PASSED, "wrong in the IPv4 header, or missing over IPv6") \
+	X(NOT_OWNED, not_owned, PASSED, "an address or port that is not the relay's")           \
+	X(CONTROL, control, PASSED, "a STUN message for the daemon")                            \
+	X(NO_FLOW, no_flow, PASSED, "no flow installed for this channel or peer")               \
+	X(STALE_SLOT, stale_slot, PASSED, "the slot changed while it was looked up")            \
+	X(EXPIRED, expired, PASSED, "the channel's or permission's time is over")               \
+	X(UNSUPPORTED, unsupported, PASSED, "the flow needs a conversion only the daemon does") \
+	X(TTL, ttl, PASSED, "TTL or hop limit used up")                                         \
+	X(NO_NEXT_HOP, no_next_hop, PASSED, "the next hop is not resolved")                     \
+	X(NO_DEVICE, no_device, PASSED, "the next hop's interface is not one of the relay's")   \
+	X(MTU, mtu, PASSED, "the packet would outgrow the egress MTU")                          \
 	X(HEADROOM, headroom, PASSED, "the driver left no room to move the header")
 
 enum flow_verdict {
@@ -63,9 +67,14 @@ enum flow_verdict_kind {
 	FLOW_KIND_DROPPED,
 };
 
+/*
+ * In `stats`, bytes are whole frames as they arrived, Ethernet header and trailer included. In
+ * `traffic`, they are bytes of application data, what the daemon counts for the same channel: no
+ * header, no ChannelData header, no padding.
+ */
 struct flow_counter {
 	__u64 packets;
-	__u64 bytes; /* whole frames as they arrived */
+	__u64 bytes;
 };
 
 /* One record per verdict, each by its name, in the order of enum flow_verdict. */

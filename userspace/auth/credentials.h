@@ -10,17 +10,17 @@
 
 #include "base/span.h"
 
-#define CREDENTIALS_KEY_LEN  16
+#define CREDENTIALS_KEY_LEN   16
 /* RFC 8489 14.3: USERNAME is less than 509 bytes. */
-#define CREDENTIALS_NAME_MAX 508
+#define CREDENTIALS_NAME_MAX  508
 /* RFC 8489 14.9: REALM is at most 763 bytes; ours is kept short, since strangers get it back. */
 #define CREDENTIALS_REALM_MAX 127
 
 struct credentials;
 
 struct credentials_user {
-	const char *name; /* owned by the table */
-	uint32_t index;	  /* dense, from 0: for counting per user */
+	const char *name;		  /* owned by the table */
+	uint32_t index;			  /* dense, from 0: for counting per user */
 	uint8_t key[CREDENTIALS_KEY_LEN]; /* MD5(name ":" realm ":" password) */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Nonces without state: a time and a keyed hash of it and of the client's transport address, in
- * printable characters (RFC 8489 9.2, 14.10). Whoever has no answer to this server's own nonce, sent to
- * this very address, has none.
+ * printable characters (RFC 8489 9.2, 14.10). Whoever has no answer to this server's own nonce,
+ * sent to this very address, has none.
  */
 #ifndef TURNPIKE_AUTH_NONCE_H
 #define TURNPIKE_AUTH_NONCE_H
@@ -14,7 +14,7 @@
 
 #define NONCE_KEY_LEN 32
 /* Characters, no terminator. */
-#define NONCE_LEN 40
+#define NONCE_LEN     40
 
 enum nonce_state {
 	NONCE_VALID,
@@ -23,8 +23,8 @@ enum nonce_state {
 };
 
 /* now_s is wall clock time in seconds, so that servers that share a key understand each other. */
-void nonce_make(const uint8_t key[static NONCE_KEY_LEN], const struct addr *client,
-		uint64_t now_s, char ret[static NONCE_LEN]);
+void nonce_make(const uint8_t key[static NONCE_KEY_LEN], const struct addr *client, uint64_t now_s,
+		char ret[static NONCE_LEN]);
 
 enum nonce_state nonce_check(const uint8_t key[static NONCE_KEY_LEN], const struct addr *client,
 			     uint64_t now_s, uint32_t lifetime_s, struct span nonce);

@@ -16,10 +16,11 @@
 
 /* A message whose header and attribute lengths were checked: walking its attributes cannot fail. */
 struct stun_message {
-	struct span raw;    /* header and attributes, without anything that follows */
-	struct span body;   /* attributes that count: up to and including MESSAGE-INTEGRITY(-SHA256) */
-	uint16_t method;    /* enum stun_method, or another number */
-	uint16_t class;	    /* STUN_CLASS_… */
+	struct span raw; /* header and attributes, without anything that follows */
+	struct span
+		body;	 /* attributes that count: up to and including MESSAGE-INTEGRITY(-SHA256) */
+	uint16_t method; /* enum stun_method, or another number */
+	uint16_t class;	 /* STUN_CLASS_… */
 	const uint8_t *transaction_id; /* STUN_TRANSACTION_ID_LEN bytes in raw */
 	/* Offsets in raw of the attribute headers, 0 where there is none. */
 	size_t integrity_at;
@@ -44,7 +45,7 @@ int stun_parse(struct span bytes, struct stun_message *ret);
 /* The next attribute of message->body behind *offset (start with 0); false at the end. */
 bool stun_next(const struct stun_message *message, size_t *offset, struct stun_attr *ret);
 
-#define stun_foreach(message, offset, attr)                                                        \
+#define stun_foreach(message, offset, attr) \
 	for (size_t offset = 0; stun_next((message), &offset, (attr));)
 
 /* The first attribute of that type (RFC 8489 14: the first one counts); false if there is none. */
@@ -94,9 +95,8 @@ int stun_end(struct writer *w);
  * Returns the length of the header: 36 for an IPv4 peer, 48 for IPv6.
  */
 #define STUN_DATA_INDICATION_HEADER_MAX 48
-size_t stun_data_indication_header(
-	const struct addr *peer, size_t len,
-	const uint8_t transaction_id[static STUN_TRANSACTION_ID_LEN],
-	uint8_t ret[static STUN_DATA_INDICATION_HEADER_MAX]);
+size_t stun_data_indication_header(const struct addr *peer, size_t len,
+				   const uint8_t transaction_id[static STUN_TRANSACTION_ID_LEN],
+				   uint8_t ret[static STUN_DATA_INDICATION_HEADER_MAX]);
 
 #endif

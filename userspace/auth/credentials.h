@@ -28,7 +28,10 @@ struct credentials_user {
 int credentials_new(const char *realm, struct credentials **ret);
 void credentials_free(struct credentials **c);
 
-/* Copies name; keeps no password. 0, -EEXIST, -EINVAL for an empty or too long name, -ENOMEM. */
+/*
+ * Copies name; keeps no password. Returns 0, -EEXIST, -EINVAL for an empty or too long name or an
+ * empty password, -ENOMEM, or -EIO if MD5 cannot be had.
+ */
 int credentials_add(struct credentials *c, const char *name, const char *password);
 
 /* NULL if there is none. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Nonces without state: a time and a keyed hash of it and of the client's transport address, in
- * printable characters (RFC 8489 9.2, 14.10). Whoever has no answer to this server's own nonce,
- * sent to this very address, has none.
+ * printable characters (RFC 8489 9.2, 14.10). Only who received an
+ * answer of this server at this very address has one that is valid.
  */
 #ifndef TURNPIKE_AUTH_NONCE_H
 #define TURNPIKE_AUTH_NONCE_H
@@ -19,7 +19,7 @@
 enum nonce_state {
 	NONCE_VALID,
 	NONCE_STALE,   /* ours, for this client, but older than the lifetime */
-	NONCE_FOREIGN, /* not made by this key for this client */
+	NONCE_FOREIGN, /* not made by this key for this client, or seconds ahead of the clock */
 };
 
 /* now_s is wall clock time in seconds, so that servers that share a key understand each other. */

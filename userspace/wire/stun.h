@@ -17,10 +17,13 @@
 /* A message whose header and attribute lengths were checked: walking its attributes cannot fail. */
 struct stun_message {
 	struct span raw; /* header and attributes, without anything that follows */
-	struct span
-		body;	 /* attributes that count: up to and including MESSAGE-INTEGRITY(-SHA256) */
-	uint16_t method; /* enum stun_method, or another number */
-	uint16_t class;	 /* STUN_CLASS_… */
+	/*
+	 * The attributes that count: up to and including MESSAGE-INTEGRITY, and the SHA256 one if
+	 * it stands right behind it or alone. FINGERPRINT is never in it.
+	 */
+	struct span body;
+	uint16_t method;	       /* enum stun_method, or another number */
+	uint16_t class;		       /* STUN_CLASS_… */
 	const uint8_t *transaction_id; /* STUN_TRANSACTION_ID_LEN bytes in raw */
 	/* Offsets in raw of the attribute headers, 0 where there is none. */
 	size_t integrity_at;
@@ -38,7 +41,7 @@ struct stun_attr {
  * more are needed, or -EBADMSG if this is no STUN message: a wrong cookie, a length that is no
  * multiple of four, an attribute that runs past the end, something behind a FINGERPRINT.
  * Attributes behind MESSAGE-INTEGRITY other than MESSAGE-INTEGRITY-SHA256 and FINGERPRINT are
- * ignored, as RFC 8489 14.5 says.
+ * ignored, as RFC 8489 14.5 says; so is a MESSAGE-INTEGRITY behind the SHA256 one (14.6).
  */
 int stun_parse(struct span bytes, struct stun_message *ret);
 
@@ -80,7 +83,8 @@ void stun_put(struct writer *w, enum stun_attribute type, struct span value);
 void stun_put_u32(struct writer *w, enum stun_attribute type, uint32_t value);
 /* XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS, XOR-RELAYED-ADDRESS; w starts with this message. */
 void stun_put_xor_address(struct writer *w, enum stun_attribute type, const struct addr *a);
-/* ERROR-CODE with a reason phrase, which may be empty: strangers get no longer answers. */
+/* ERROR-CODE, 300 to 699, with a reason phrase, which may be empty: strangers get no longer
+ * answers. */
 void stun_put_error(struct writer *w, unsigned int code, const char *reason);
 /* ADDRESS-ERROR-CODE, RFC 8656 18.12. family is ADDR_IPV4 or ADDR_IPV6. */
 void stun_put_address_error(struct writer *w, enum addr_family family, unsigned int code);
@@ -92,7 +96,8 @@ int stun_end(struct writer *w);
  * The header of a Data indication up to and including the header of its DATA attribute, for len
  * bytes of data: XOR-PEER-ADDRESS, then DATA, nothing else (RFC 8656 11.3). The caller sends the
  * data and (4 - len % 4) % 4 zeros behind it; the message length counts both.
- * Returns the length of the header: 36 for an IPv4 peer, 48 for IPv6.
+ * Returns the length of the header: 36 for an IPv4 peer, 48 for IPv6; 0 if the message's 16 bits of
+ * length cannot hold so much data, which a UDP datagram over IPv6 can (more than 65504 bytes).
  */
 #define STUN_DATA_INDICATION_HEADER_MAX 48
 size_t stun_data_indication_header(const struct addr *peer, size_t len,

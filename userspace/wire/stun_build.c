@@ -63,9 +63,9 @@ void stun_put_xor_address(struct writer *w, enum stun_attribute type, const stru
 	size_t ip_len = addr_ip_len(a);
 	struct addr x = *a;
 
-	ASSERT(ip_len != 0);
 	if (w->failed)
 		return;
+	ASSERT(ip_len != 0 && w->len >= STUN_HEADER_LEN);
 	stun_xor_address(&x, w->start);
 	writer_u16(w, type);
 	writer_u16(w, (uint16_t)(4 + ip_len));

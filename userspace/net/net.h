@@ -59,11 +59,16 @@ struct net_hop {
 
 /* Ids are positive and below the limit given to net_open; 0 is never a hop. */
 struct net_events {
-	/* A hop got another content. Called from net_process and net_route. */
+	/*
+	 * A hop got another content; also told of each new hop. Called from net_process, net_route
+	 * and net_keep_alive, in the middle of their work: it must not call them, nor release hops.
+	 */
 	void (*hop_changed)(void *ctx, uint32_t id, const struct net_hop *hop);
 	/*
-	 * Routes, rules or addresses changed, or the kernel lost events: what net_route answered
-	 * before may be wrong. Called at most once per net_process.
+	 * Routes, rules or addresses changed, a link went up or down (which moves IPv4 routes
+	 * without an event about them), or the kernel lost events: what net_route answered before
+	 * may be wrong. Called at most once per net_process, as the last thing it does; here
+	 * net_route and net_hop_release may be called.
 	 */
 	void (*routes_changed)(void *ctx);
 	void *ctx;
@@ -84,9 +89,10 @@ int net_fd(const struct net *net);
 int net_process(struct net *net);
 
 /*
- * The hop that packets from src to dst take; takes a reference. A new hop asks the kernel to
- * resolve the neighbour at once. Destinations on this host, broadcast, multicast and blackholes
- * give -ENETUNREACH. -ENOSPC if all ids are in use.
+ * The hop that packets from src to dst take; takes a reference. src may be NULL. A new hop asks
+ * the kernel to resolve the neighbour at once. Destinations on this host, broadcast, multicast,
+ * link-local IPv6, tunnels of the route's own and blackholes give -ENETUNREACH. -ENOSPC if all ids
+ * are in use.
  */
 int net_route(struct net *net, const struct addr *src, const struct addr *dst, uint32_t *ret_hop);
 /* Gives a reference back; the last one frees the id. */

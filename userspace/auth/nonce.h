@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Nonces without state: a time and a keyed hash of it and of the client's transport address, in
- * printable characters (RFC 8489 9.2, 14.10). Only who received an
- * answer of this server at this very address has one that is valid.
+ * printable characters (RFC 8489 9.2, 14.10). Only who received an answer of this server at this
+ * very address has one that is valid.
  */
 #ifndef TURNPIKE_AUTH_NONCE_H
 #define TURNPIKE_AUTH_NONCE_H

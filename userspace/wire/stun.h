@@ -83,8 +83,7 @@ void stun_put(struct writer *w, enum stun_attribute type, struct span value);
 void stun_put_u32(struct writer *w, enum stun_attribute type, uint32_t value);
 /* XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS, XOR-RELAYED-ADDRESS; w starts with this message. */
 void stun_put_xor_address(struct writer *w, enum stun_attribute type, const struct addr *a);
-/* ERROR-CODE, 300 to 699, with a reason phrase, which may be empty: strangers get no longer
- * answers. */
+/* ERROR-CODE, 300 to 699. The reason may be empty: strangers get no longer answers than needed. */
 void stun_put_error(struct writer *w, unsigned int code, const char *reason);
 /* ADDRESS-ERROR-CODE, RFC 8656 18.12. family is ADDR_IPV4 or ADDR_IPV6. */
 void stun_put_address_error(struct writer *w, enum addr_family family, unsigned int code);

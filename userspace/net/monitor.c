@@ -244,10 +244,28 @@ static bool is_plain_unicast(const struct addr *dst, const struct route_facts *r
 	       !addr_is_any(dst);
 }
 
+/* A hop that is not in the table yet. */
+static int add_hop(struct net *net, const struct hop_key *key, uint32_t *ret_id)
+{
+	struct link_facts link;
+	struct neigh_facts neigh;
+	int err = neigh_query(&net->query, &key->neigh, &neigh);
+
+	if (err)
+		return err;
+	/* An IPv6 MTU set by sysctl comes without an event, and a new link's may be on its way. */
+	if (link_query(&net->query, NULL, key->neigh.ifindex, &link) == 0)
+		take_link(net, &link);
+	err = hops_add(net->hops, key, &neigh, ret_id);
+	/* Without the right to ask, the first packet sent by socket resolves it. */
+	if (!err)
+		neigh_probe(&net->query, &key->neigh);
+	return err;
+}
+
 int net_route(struct net *net, const struct addr *src, const struct addr *dst, uint32_t *ret_hop)
 {
 	struct route_facts route;
-	struct neigh_facts neigh;
 	struct hop_key key = {0};
 	uint32_t id;
 	int err = route_query(&net->query, src, dst, &route);
@@ -263,13 +281,9 @@ int net_route(struct net *net, const struct addr *src, const struct addr *dst, u
 	key.family = dst->family;
 	id = hops_find(net->hops, &key);
 	if (!id) {
-		err = neigh_query(&net->query, &key.neigh, &neigh);
-		if (!err)
-			err = hops_add(net->hops, &key, &neigh, &id);
+		err = add_hop(net, &key, &id);
 		if (err)
 			return err;
-		/* Without the right to ask, the first packet sent by socket resolves it. */
-		neigh_probe(&net->query, &key.neigh);
 	}
 	*ret_hop = id;
 	return 0;

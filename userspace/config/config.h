@@ -18,6 +18,9 @@
 #define CONFIG_INTERFACES_MAX 16
 #define CONFIG_WORKERS_MAX    64
 #define CONFIG_PATH_MAX	      96 /* a Unix socket's path has 107 */
+#define CONFIG_USERS_MAX      10000
+#define CONFIG_PREFIXES_MAX   1024 /* of peers.allow and of peers.deny */
+#define CONFIG_FILE_MAX	      (1 << 20)
 
 enum config_transport {
 	CONFIG_UDP,
@@ -108,13 +111,18 @@ struct config {
 
 /* Fills in the defaults. Nothing in *ret needs freeing before this. */
 void config_init(struct config *ret);
+/* Frees what the config points to, passwords wiped, and leaves defaults. */
 void config_free(struct config *config);
 
 /*
  * Reads a file into an initialised config. Each error is a line on errors:
  * "FILE:LINE:COLUMN: what is wrong, what is allowed". It goes on after an error, to report all.
- * Returns 0, or -EINVAL after errors were printed (an unreadable file is one: FILE: reason).
+ * Returns 0, or -EINVAL after errors were printed (an unreadable file is one: FILE: reason). The
+ * config then holds what was right so far and is only good for config_free.
  */
 int config_read(const char *path, FILE *errors, struct config *config);
+
+/* A line per key: its path, what it takes, its default, what it means. */
+void config_print_schema(FILE *out);
 
 #endif

@@ -73,5 +73,7 @@ int ports_redeem(struct ports *ports, const uint8_t token[static PORTS_TOKEN_LEN
 /* Takes out one that has expired (UINT64_MAX takes any); false if there is none. The caller
  * closes its relay and then releases the port. */
 bool ports_expire(struct ports *ports, uint64_t now_ns, struct ports_reservation *ret);
+/* When ports_expire next has something to do; UINT64_MAX for never. Takes no lock. */
+uint64_t ports_next_expiry(const struct ports *ports);
 
 #endif

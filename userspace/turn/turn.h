@@ -33,45 +33,46 @@
 #define TURN_ENTROPY_MIN 256
 
 /* Why a message had no effect, and what happened. X(name, meaning) */
-#define TURN_COUNTERS(X)                                                                           \
-	X(binding_requests, "Binding requests answered")                                           \
-	X(allocate_requests, "Allocate requests")                                                  \
-	X(refresh_requests, "Refresh requests")                                                    \
-	X(create_permission_requests, "CreatePermission requests")                                 \
-	X(channel_bind_requests, "ChannelBind requests")                                           \
-	X(success_responses, "success responses sent")                                             \
-	X(error_400, "answers 400 Bad Request")                                                    \
-	X(error_401, "answers 401 Unauthenticated")                                                \
-	X(error_403, "answers 403 Forbidden")                                                      \
-	X(error_420, "answers 420 Unknown Attribute")                                              \
-	X(error_437, "answers 437 Allocation Mismatch")                                            \
-	X(error_438, "answers 438 Stale Nonce")                                                    \
-	X(error_440, "answers 440 Address Family not Supported")                                   \
-	X(error_441, "answers 441 Wrong Credentials")                                              \
-	X(error_442, "answers 442 Unsupported Transport Protocol")                                 \
-	X(error_443, "answers 443 Peer Address Family Mismatch")                                   \
-	X(error_486, "answers 486 Allocation Quota Reached")                                       \
-	X(error_508, "answers 508 Insufficient Capacity")                                          \
-	X(retransmissions, "requests answered again without a second effect")                      \
-	X(allocations_created, "allocations made")                                                 \
-	X(allocations_expired, "allocations that ran out")                                         \
-	X(allocations_deleted, "allocations that their client ended")                              \
-	X(peers_denied, "peers refused by policy")                                                 \
-	X(to_peer_packets, "datagrams relayed to peers by the daemon")                             \
-	X(to_peer_bytes, "bytes of application data in them")                                      \
-	X(to_client_packets, "datagrams relayed to clients by the daemon")                         \
-	X(to_client_bytes, "bytes of application data in them")                                    \
-	X(drop_not_stun, "neither STUN nor ChannelData")                                           \
-	X(drop_bad_stun, "malformed STUN messages")                                                \
-	X(drop_fingerprint, "a FINGERPRINT that is wrong")                                         \
-	X(drop_unexpected, "responses, unknown methods, indications that are no Send")             \
-	X(drop_bad_channel_data, "malformed ChannelData messages")                                 \
-	X(drop_no_allocation, "data from a client without an allocation")                          \
-	X(drop_no_channel, "ChannelData on a number that is not bound")                            \
-	X(drop_no_permission, "data to or from a peer without a permission")                       \
-	X(drop_bad_send, "Send indications without peer or data, or with what we do not know")     \
-	X(drop_peer_family, "Send indications to a family the allocation has not")                 \
-	X(drop_peer_denied, "data to an address of this host that is no allocation")
+#define TURN_COUNTERS(X)                                                                       \
+	X(binding_requests, "Binding requests answered")                                       \
+	X(allocate_requests, "Allocate requests")                                              \
+	X(refresh_requests, "Refresh requests")                                                \
+	X(create_permission_requests, "CreatePermission requests")                             \
+	X(channel_bind_requests, "ChannelBind requests")                                       \
+	X(success_responses, "success responses sent")                                         \
+	X(error_400, "answers 400 Bad Request")                                                \
+	X(error_401, "answers 401 Unauthenticated")                                            \
+	X(error_403, "answers 403 Forbidden")                                                  \
+	X(error_420, "answers 420 Unknown Attribute")                                          \
+	X(error_437, "answers 437 Allocation Mismatch")                                        \
+	X(error_438, "answers 438 Stale Nonce")                                                \
+	X(error_440, "answers 440 Address Family not Supported")                               \
+	X(error_441, "answers 441 Wrong Credentials")                                          \
+	X(error_442, "answers 442 Unsupported Transport Protocol")                             \
+	X(error_443, "answers 443 Peer Address Family Mismatch")                               \
+	X(error_486, "answers 486 Allocation Quota Reached")                                   \
+	X(error_508, "answers 508 Insufficient Capacity")                                      \
+	X(retransmissions, "requests answered again without a second effect")                  \
+	X(allocations_created, "allocations made")                                             \
+	X(allocations_expired, "allocations that ran out")                                     \
+	X(allocations_deleted, "allocations that their client ended")                          \
+	X(peers_denied, "peers refused by policy")                                             \
+	X(to_peer_packets, "datagrams relayed to peers by the daemon")                         \
+	X(to_peer_bytes, "bytes of application data in them")                                  \
+	X(to_client_packets, "datagrams relayed to clients by the daemon")                     \
+	X(to_client_bytes, "bytes of application data in them")                                \
+	X(drop_not_stun, "neither STUN nor ChannelData")                                       \
+	X(drop_bad_stun, "malformed STUN messages")                                            \
+	X(drop_fingerprint, "a FINGERPRINT that is wrong")                                     \
+	X(drop_unexpected, "responses, unknown methods, indications that are no Send")         \
+	X(drop_bad_channel_data, "malformed ChannelData messages")                             \
+	X(drop_no_allocation, "data from a client without an allocation")                      \
+	X(drop_no_channel, "ChannelData on a number that is not bound")                        \
+	X(drop_no_permission, "data to or from a peer without a permission")                   \
+	X(drop_bad_send, "Send indications without peer or data, or with what we do not know") \
+	X(drop_peer_family, "Send indications to a family the allocation has not")             \
+	X(drop_peer_denied, "data to an address of this host that is no allocation")           \
+	X(drop_too_large, "peer data that no Data indication can hold")
 
 struct turn_counters {
 #define X(name, meaning) uint64_t name;
@@ -158,8 +159,8 @@ struct turn_action {
 			bool dont_fragment;
 			struct span data;
 		} send_peer;
-		/* Bind a UDP socket to `internal`, with `pair` another to the port after it, both or
-		 * none. Answer with turn_relay_opened, before any other call. */
+		/* Bind a UDP socket to `internal`, with `pair` another to the port after it, both
+		 * or none. Answer with turn_relay_opened, before any other call. */
 		struct {
 			uint32_t ticket;
 			struct addr internal;
@@ -194,9 +195,11 @@ static inline void turn_actions_clear(struct turn_actions *actions)
 
 struct turn;
 
-/* Copies config; what it points to must outlive the result. 0, -EINVAL or -ENOMEM. */
+/* Copies config; what it points to must outlive the result. 0, -EINVAL (a limit of 0, more than
+ * 2048 channels) or -ENOMEM. */
 int turn_new(const struct turn_config *config, struct turn **ret);
-/* Forgets everything; relays are the driver's to close (it knows them all). Takes NULL. */
+/* Forgets everything and gives the ports back; relays are the driver's to close (it knows them
+ * all), and reservations are still in the ports. Takes NULL. */
 void turn_free(struct turn **turn);
 
 /* One datagram from a client. Never fails: what cannot be served is counted. */

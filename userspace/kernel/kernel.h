@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The kernel path as the daemon sees it: load, attach, pin, own addresses, next hops, counters.
- * One struct kernel per process; after start-up the workers share it read-only, each with a flow
- * table of its own (kernel/flow_table.h). Knows nothing of TURN.
+ * One struct kernel per process. It belongs to the thread that opened it, which attaches, owns and
+ * publishes hops; the workers share it read-only, each with a flow table of its own
+ * (kernel/flow_table.h). Knows nothing of TURN.
  *
  * With mode off, or where nothing could be loaded, kernel_open gives the null twin: every call
  * works and does nothing, flow_table_add says -EOPNOTSUPP.
@@ -20,17 +21,17 @@
 #include "turnpike/flow.h"
 
 /* X(constant, name in configuration and output) */
-#define KERNEL_MODES(X)                                                                            \
-	X(OFF, "off")                                                                              \
-	X(GENERIC, "generic")                                                                      \
-	X(NATIVE, "native")                                                                        \
+#define KERNEL_MODES(X)       \
+	X(OFF, "off")         \
+	X(GENERIC, "generic") \
+	X(NATIVE, "native")   \
 	X(AUTO, "auto")
 
 enum kernel_mode {
 #define X(constant, name) KERNEL_MODE_##constant,
 	KERNEL_MODES(X)
 #undef X
-		KERNEL_MODE_MAX,
+	KERNEL_MODE_MAX,
 };
 
 const char *kernel_mode_name(enum kernel_mode mode);
@@ -38,7 +39,7 @@ const char *kernel_mode_name(enum kernel_mode mode);
 struct kernel_options {
 	enum kernel_mode mode;
 	const char *pin_path;
-	uint32_t slots;	   /* flows: two per channel */
+	uint32_t slots;	    /* flows: two per channel */
 	uint32_t next_hops; /* ids 1 to next_hops - 1 */
 	uint32_t workers;
 };
@@ -59,7 +60,10 @@ struct kernel;
 int kernel_open(const struct kernel_options *options, struct kernel **ret,
 		struct kernel_problem *ret_problem);
 int kernel_open_null(struct kernel **ret);
-/* Detaches, unpins, removes the pin folder if it is empty. Takes NULL. */
+/*
+ * Detaches, unpins, removes the pin folder if it is empty; flow tables are freed before. A bpffs
+ * that was mounted stays. Takes NULL.
+ */
 void kernel_close(struct kernel **kernel);
 bool kernel_is_null(const struct kernel *kernel);
 
@@ -74,17 +78,36 @@ struct kernel_attachment {
  * Attaches to one interface by a pinned bpf_link: native, then generic if the mode is auto. Never
  * replaces another's program. The result is filled in either way; its reason names the program
  * that is in the way. An interface once attached is also one that next hops may lead to.
+ * A link that an earlier daemon left is taken over in place. Where some interfaces are native and
+ * others generic, only the native ones are redirected to: see attach.c.
  * Returns 0, or -errno if it stays without.
  */
 int kernel_attach(struct kernel *kernel, const char *ifname, struct kernel_attachment *ret);
+/* After the last kernel_attach: lets go of interfaces that only an earlier daemon was attached to.
+ */
+void kernel_attach_done(struct kernel *kernel);
+/* All that were asked for, those that stayed without too. Valid until the next kernel_attach. */
 size_t kernel_attachments(const struct kernel *kernel, const struct kernel_attachment **ret);
 
-/* Declares an address the relay's: listen_port 0 and an empty range (0, 0) add nothing. */
+/*
+ * Declares an address the relay's: listen_port 0 and an empty range (0, 0) add nothing. Calls for
+ * one address add up. 0; -ENOSPC beyond FLOW_LISTEN_PORTS ports or the map's size; -EEXIST if the
+ * address has another range already; -EINVAL for a range that ends before it begins.
+ */
 int kernel_own(struct kernel *kernel, const struct addr *ip, uint16_t listen_port,
 	       uint16_t relay_first, uint16_t relay_last);
 
-/* Publishes a hop under its id. A hop over an interface that is not attached becomes invalid. */
+/*
+ * Publishes a hop under its id. A hop over an interface that is not attached becomes invalid.
+ * A change that comes within FLOW_GRACE_NS of the one before makes the hop invalid at once and is
+ * published by kernel_settle when its time has come.
+ */
 void kernel_set_next_hop(struct kernel *kernel, uint32_t id, const struct net_hop *hop);
+/*
+ * Publishes hops that had to wait; now_ns is CLOCK_MONOTONIC. Returns when to call it again, 0 if
+ * nothing waits: ask after the hops changed, and by a timer.
+ */
+uint64_t kernel_settle(struct kernel *kernel, uint64_t now_ns);
 
 /* Sums over all CPUs. 0 or -errno; zeros from the null twin. */
 int kernel_read_stats(const struct kernel *kernel, struct flow_stats *ret);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Interfaces of the kernel path. See attach.h.
+ */
+#include "kernel/attach.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "kernel/pins.h"
+#include "kernel/problem.h"
+#include "kernel/state.h"
+#include "turnpike.skel.h"
+
+/* Detaches at once: unlinking a pin alone would do so later, from a work queue. */
+static void drop_link(struct kernel_link *link)
+{
+	if (link->fd < 0)
+		return;
+	bpf_link_detach(link->fd);
+	if (link->pin[0])
+		unlink(link->pin);
+	cleanup_close(&link->fd);
+}
+
+static int link_ifindex(int fd, unsigned int *ret)
+{
+	struct bpf_link_info info = {0};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return -errno;
+	/* Index 0: the interface is gone. */
+	if (info.type != BPF_LINK_TYPE_XDP || !info.xdp.ifindex)
+		return -ENODEV;
+	*ret = info.xdp.ifindex;
+	return 0;
+}
+
+/*
+ * The pin goes, the link stays for as long as its descriptor is open: names are given anew when
+ * interfaces are asked for, under the names they have by then.
+ */
+static void inherit_one(void *ctx, const char *path)
+{
+	struct kernel *kernel = ctx;
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct kernel_link *links;
+	unsigned int ifindex = 0;
+
+	unlink(path);
+	if (fd < 0 || link_ifindex(fd, &ifindex) < 0)
+		return;
+	links = reallocarray(kernel->inherited, kernel->inherited_count + 1, sizeof(*links));
+	if (!links)
+		return;
+	kernel->inherited = links;
+	links[kernel->inherited_count++] = (struct kernel_link){.fd = TAKE_FD(fd),
+								.ifindex = ifindex};
+}
+
+void attach_inherit(struct kernel *kernel)
+{
+	pins_each_link(kernel->pin_path, inherit_one, kernel);
+}
+
+void kernel_attach_done(struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->inherited_count; i++) {
+		if (kernel->inherited[i].fd >= 0)
+			log_info("kernel: let go of an earlier daemon's interface ifindex=%u",
+				 kernel->inherited[i].ifindex);
+		drop_link(&kernel->inherited[i]);
+	}
+	free(kernel->inherited);
+	kernel->inherited = NULL;
+	kernel->inherited_count = 0;
+}
+
+void attach_release_all(struct kernel *kernel)
+{
+	kernel_attach_done(kernel);
+	for (size_t i = 0; i < kernel->attachment_count; i++)
+		drop_link(&kernel->links[i]);
+	free(kernel->links);
+	free(kernel->attachments);
+	kernel->links = NULL;
+	kernel->attachments = NULL;
+	kernel->attachment_count = 0;
+}
+
+bool attach_has(const struct kernel *kernel, unsigned int ifindex)
+{
+	for (size_t i = 0; i < kernel->attachment_count; i++)
+		if (kernel->links[i].fd >= 0 && kernel->links[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+size_t kernel_attachments(const struct kernel *kernel, const struct kernel_attachment **ret)
+{
+	*ret = kernel->attachments;
+	return kernel->attachment_count;
+}
+
+static int program_fd(const struct kernel *kernel)
+{
+	return bpf_program__fd(kernel->program->progs.turnpike_xdp);
+}
+
+static struct kernel_link *find_inherited(struct kernel *kernel, unsigned int ifindex)
+{
+	for (size_t i = 0; i < kernel->inherited_count; i++)
+		if (kernel->inherited[i].fd >= 0 && kernel->inherited[i].ifindex == ifindex)
+			return &kernel->inherited[i];
+	return NULL;
+}
+
+/* The mode of the program on an interface, OFF if there is none; its id. */
+static enum kernel_mode attached_mode(unsigned int ifindex, uint32_t *ret_program)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+	*ret_program = 0;
+	if (bpf_xdp_query((int)ifindex, 0, &query) < 0 || query.attach_mode == XDP_ATTACHED_NONE)
+		return KERNEL_MODE_OFF;
+	*ret_program = query.prog_id	   ? query.prog_id
+		       : query.drv_prog_id ? query.drv_prog_id
+		       : query.hw_prog_id  ? query.hw_prog_id
+					   : query.skb_prog_id;
+	return query.attach_mode == XDP_ATTACHED_SKB ? KERNEL_MODE_GENERIC : KERNEL_MODE_NATIVE;
+}
+
+/*
+ * An earlier daemon's link gets the new program in one step, without a packet in between that
+ * meets neither. One of another mode than is wanted is let go of, and so is a generic one where
+ * the driver may have learned better. Returns 0 if the link was taken over.
+ */
+static int take_over(struct kernel *kernel, struct kernel_attachment *attachment,
+		     struct kernel_link *link)
+{
+	struct kernel_link *old = find_inherited(kernel, link->ifindex);
+	enum kernel_mode wanted = kernel->options.mode, mode;
+	uint32_t program;
+
+	if (!old)
+		return -ENOENT;
+	mode = attached_mode(link->ifindex, &program);
+	if (wanted == KERNEL_MODE_AUTO)
+		wanted = KERNEL_MODE_NATIVE;
+	if (mode != wanted || bpf_link_update(old->fd, program_fd(kernel), NULL) < 0) {
+		drop_link(old);
+		return -ENOENT;
+	}
+	if (bpf_obj_pin(old->fd, link->pin) < 0) {
+		drop_link(old);
+		return -ENOENT;
+	}
+	link->fd = TAKE_FD(old->fd);
+	attachment->mode = mode;
+	return 0;
+}
+
+static int create_link(struct kernel *kernel, struct kernel_link *link, uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
+	_cleanup_close_ int fd = bpf_link_create(program_fd(kernel), (int)link->ifindex, BPF_XDP,
+						 &options);
+	int err = fd;
+
+	if (fd < 0) {
+		fd = -1;
+		return err;
+	}
+	err = bpf_obj_pin(fd, link->pin);
+	if (err < 0) {
+		bpf_link_detach(fd);
+		return err;
+	}
+	link->fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int attach_generic(struct kernel *kernel, struct kernel_attachment *attachment,
+			  struct kernel_link *link)
+{
+	int err = create_link(kernel, link, XDP_FLAGS_SKB_MODE);
+
+	if (err)
+		problem_of_attach("generic", err, attachment->reason, sizeof(attachment->reason));
+	else
+		attachment->mode = KERNEL_MODE_GENERIC;
+	return err;
+}
+
+static int attach_native(struct kernel *kernel, struct kernel_attachment *attachment,
+			 struct kernel_link *link)
+{
+	int err = create_link(kernel, link, XDP_FLAGS_DRV_MODE);
+
+	if (err == -EPERM)
+		problem_of_attach("native", err, attachment->reason, sizeof(attachment->reason));
+	else if (err)
+		problem_of_native(attachment->name, err, attachment->reason,
+				  sizeof(attachment->reason));
+	else
+		attachment->mode = KERNEL_MODE_NATIVE;
+	return err;
+}
+
+static int attach_new(struct kernel *kernel, struct kernel_attachment *attachment,
+		      struct kernel_link *link)
+{
+	uint32_t program;
+	int err;
+
+	attached_mode(link->ifindex, &program);
+	if (program) {
+		problem_of_other_program(program, attachment->reason, sizeof(attachment->reason));
+		return -EBUSY;
+	}
+	if (kernel->options.mode == KERNEL_MODE_GENERIC)
+		return attach_generic(kernel, attachment, link);
+	err = attach_native(kernel, attachment, link);
+	if (err && err != -EPERM && kernel->options.mode == KERNEL_MODE_AUTO) {
+		char why[sizeof(attachment->reason)];
+
+		/* If generic works the reason stays: it says why it is not native. */
+		memcpy(why, attachment->reason, sizeof(why));
+		err = attach_generic(kernel, attachment, link);
+		if (!err)
+			memcpy(attachment->reason, why, sizeof(why));
+	}
+	return err;
+}
+
+/*
+ * Where the program may redirect to. A packet that was taken in native mode leaves only through a
+ * driver's XDP transmit function, which an interface in generic mode may not have; the kernel
+ * would drop it without a word. So with modes mixed the generic ones are left out, and packets
+ * towards them pass up.
+ */
+static void publish_devices(struct kernel *kernel)
+{
+	int fd = bpf_map__fd(kernel->program->maps.devices);
+	bool any_native = false;
+
+	for (size_t i = 0; i < kernel->attachment_count; i++)
+		any_native |= kernel->attachments[i].mode == KERNEL_MODE_NATIVE;
+	for (size_t i = 0; i < kernel->attachment_count; i++) {
+		uint32_t ifindex = kernel->links[i].ifindex;
+
+		if (kernel->links[i].fd < 0)
+			continue;
+		if (any_native && kernel->attachments[i].mode != KERNEL_MODE_NATIVE)
+			bpf_map_delete_elem(fd, &ifindex);
+		else if (bpf_map_update_elem(fd, &ifindex, &ifindex, BPF_ANY) < 0)
+			log_warning("kernel: no redirects to interface=%s err=%m",
+				    kernel->attachments[i].name);
+	}
+}
+
+static struct kernel_attachment *find_attachment(struct kernel *kernel, const char *ifname)
+{
+	for (size_t i = 0; i < kernel->attachment_count; i++)
+		if (strcmp(kernel->attachments[i].name, ifname) == 0)
+			return &kernel->attachments[i];
+	return NULL;
+}
+
+/* A record of the interface, whatever becomes of it. */
+static struct kernel_attachment *add_attachment(struct kernel *kernel, const char *ifname)
+{
+	struct kernel_attachment *found = find_attachment(kernel, ifname), *attachments;
+	size_t count = kernel->attachment_count + 1;
+	struct kernel_link *links;
+
+	if (found)
+		return found;
+	attachments = reallocarray(kernel->attachments, count, sizeof(*attachments));
+	if (!attachments)
+		return NULL;
+	kernel->attachments = attachments;
+	links = reallocarray(kernel->links, count, sizeof(*links));
+	if (!links)
+		return NULL;
+	kernel->links = links;
+	found = &attachments[count - 1];
+	*found = (struct kernel_attachment){0};
+	snprintf(found->name, sizeof(found->name), "%s", ifname);
+	links[count - 1] = (struct kernel_link){.fd = -1};
+	kernel->attachment_count = count;
+	return found;
+}
+
+static int attach(struct kernel *kernel, struct kernel_attachment *attachment,
+		  struct kernel_link *link)
+{
+	int err;
+
+	attachment->mode = KERNEL_MODE_OFF;
+	attachment->reason[0] = '\0';
+	attachment->ifindex = link->ifindex = if_nametoindex(attachment->name);
+	if (kernel_is_null(kernel)) {
+		snprintf(attachment->reason, sizeof(attachment->reason), "the kernel path is off");
+		return -EOPNOTSUPP;
+	}
+	if (!link->ifindex) {
+		snprintf(attachment->reason, sizeof(attachment->reason), "no such interface");
+		return -ENODEV;
+	}
+	err = pins_link_path(kernel->pin_path, attachment->name, link->pin);
+	if (err)
+		return err;
+	if (take_over(kernel, attachment, link) == 0)
+		return 0;
+	return attach_new(kernel, attachment, link);
+}
+
+int kernel_attach(struct kernel *kernel, const char *ifname, struct kernel_attachment *ret)
+{
+	struct kernel_attachment *attachment;
+	struct kernel_link *link;
+	int err;
+
+	*ret = (struct kernel_attachment){.mode = KERNEL_MODE_OFF};
+	snprintf(ret->name, sizeof(ret->name), "%s", ifname);
+	if (strlen(ifname) >= IF_NAMESIZE) {
+		snprintf(ret->reason, sizeof(ret->reason), "no such interface");
+		return -ENODEV;
+	}
+	attachment = add_attachment(kernel, ifname);
+	if (!attachment) {
+		snprintf(ret->reason, sizeof(ret->reason), "out of memory");
+		return -ENOMEM;
+	}
+	link = &kernel->links[attachment - kernel->attachments];
+	/* Asked twice, it is attached once. */
+	err = link->fd >= 0 ? 0 : attach(kernel, attachment, link);
+	if (!err)
+		publish_devices(kernel);
+	*ret = *attachment;
+	return err;
+}

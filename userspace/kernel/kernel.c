@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a struct kernel, its null twin, and what the daemon tells the program. See kernel.h.
+ */
+#include "kernel/kernel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/macros.h"
+#include "kernel/attach.h"
+#include "kernel/load.h"
+#include "kernel/pins.h"
+#include "kernel/problem.h"
+#include "kernel/state.h"
+#include "turnpike.skel.h"
+
+static const char *const mode_names[] = {
+#define X(constant, name) [KERNEL_MODE_##constant] = name,
+	KERNEL_MODES(X)
+#undef X
+};
+
+const char *kernel_mode_name(enum kernel_mode mode)
+{
+	return mode < KERNEL_MODE_MAX ? mode_names[mode] : "?";
+}
+
+bool kernel_is_null(const struct kernel *kernel)
+{
+	return !kernel->program;
+}
+
+static int check_options(const struct kernel_options *options, struct kernel_problem *ret_problem)
+{
+	if (options->slots < options->workers || !options->workers)
+		return problem_set(ret_problem, -EINVAL, "%u flows are too few for %u workers",
+				   options->slots, options->workers);
+	if (options->next_hops < 2)
+		return problem_set(ret_problem, -EINVAL, "%u next hops are too few, 0 is never one",
+				   options->next_hops);
+	return 0;
+}
+
+/* A map's pin is called as the map is. */
+static int pin_maps(const struct kernel *kernel, struct kernel_problem *ret_problem)
+{
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, kernel->program->obj)
+	{
+		int err;
+
+		if (bpf_map__is_internal(map))
+			continue;
+		err = pins_replace(kernel->pin_path, bpf_map__name(map), bpf_map__fd(map));
+		if (err)
+			return problem_set(ret_problem, err, "cannot pin %s in %.100s: %s",
+					   bpf_map__name(map), kernel->pin_path, strerror(-err));
+	}
+	return 0;
+}
+
+static void unpin_maps(const struct kernel *kernel)
+{
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, kernel->program->obj) if (!bpf_map__is_internal(map))
+		pins_remove(kernel->pin_path, bpf_map__name(map));
+}
+
+int kernel_open_null(struct kernel **ret)
+{
+	struct kernel *kernel = calloc(1, sizeof(*kernel));
+
+	if (!kernel)
+		return -ENOMEM;
+	*ret = kernel;
+	return 0;
+}
+
+int kernel_open(const struct kernel_options *options, struct kernel **ret,
+		struct kernel_problem *ret_problem)
+{
+	struct kernel *kernel;
+	int err = options->mode == KERNEL_MODE_OFF ? 0 : check_options(options, ret_problem);
+
+	if (err)
+		return err;
+	if (kernel_open_null(&kernel) < 0)
+		return problem_set(ret_problem, -ENOMEM, "out of memory");
+	kernel->options = *options;
+	if (options->mode == KERNEL_MODE_OFF) {
+		*ret = kernel;
+		return 0;
+	}
+	kernel->options.pin_path = kernel->pin_path = strdup(options->pin_path);
+	if (!kernel->pin_path)
+		err = problem_set(ret_problem, -ENOMEM, "out of memory");
+	if (!err)
+		err = load_program(kernel, ret_problem);
+	if (!err)
+		err = pins_prepare(kernel->pin_path, ret_problem);
+	if (!err) {
+		kernel->pinned = true;
+		err = pin_maps(kernel, ret_problem);
+	}
+	if (err) {
+		kernel_close(&kernel);
+		return err;
+	}
+	attach_inherit(kernel);
+	*ret = kernel;
+	return 0;
+}
+
+void kernel_close(struct kernel **pointer)
+{
+	struct kernel *kernel = *pointer;
+
+	*pointer = NULL;
+	if (!kernel)
+		return;
+	attach_release_all(kernel);
+	/* Not before: in a folder that is none of ours these names may be somebody's files. */
+	if (kernel->pinned) {
+		unpin_maps(kernel);
+		pins_remove_folder(kernel->pin_path);
+	}
+	if (!kernel_is_null(kernel))
+		load_undo(kernel);
+	free(kernel->pin_path);
+	free(kernel);
+}
+
+static int add_listen_port(struct flow_own *own, uint16_t port)
+{
+	for (int i = 0; i < FLOW_LISTEN_PORTS; i++) {
+		if (own->listen_ports[i] == port)
+			return 0;
+		if (own->listen_ports[i])
+			continue;
+		own->listen_ports[i] = port;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+static int add_relay_range(struct flow_own *own, uint16_t first, uint16_t last)
+{
+	if (!own->relay_first) {
+		own->relay_first = first;
+		own->relay_last = last;
+	}
+	return own->relay_first == first && own->relay_last == last ? 0 : -EEXIST;
+}
+
+int kernel_own(struct kernel *kernel, const struct addr *ip, uint16_t listen_port,
+	       uint16_t relay_first, uint16_t relay_last)
+{
+	struct flow_own_key key = {.family = ip->family};
+	struct flow_own own = {0};
+	int fd, err = 0;
+
+	if (!addr_ip_len(ip) || relay_first > relay_last || (!relay_first && relay_last))
+		return -EINVAL;
+	if (kernel_is_null(kernel))
+		return 0;
+	fd = bpf_map__fd(kernel->program->maps.owned);
+	memcpy(key.ip.v6, ip->ip, addr_ip_len(ip));
+	/* What was said of this address before stays. */
+	if (bpf_map_lookup_elem(fd, &key, &own) < 0 && errno != ENOENT)
+		return -errno;
+	if (listen_port)
+		err = add_listen_port(&own, listen_port);
+	if (!err && relay_first)
+		err = add_relay_range(&own, relay_first, relay_last);
+	if (!err)
+		err = bpf_map_update_elem(fd, &key, &own, BPF_ANY);
+	return err == -E2BIG ? -ENOSPC : err;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+void kernel_set_next_hop(struct kernel *kernel, uint32_t id, const struct net_hop *hop)
+{
+	struct flow_next_hop_entry entry = {.ifindex = hop->ifindex, .mtu = hop->mtu};
+
+	if (kernel_is_null(kernel))
+		return;
+	ASSERT(id > 0 && id < kernel->options.next_hops);
+	memcpy(entry.src_mac, hop->src_mac, sizeof(entry.src_mac));
+	memcpy(entry.dst_mac, hop->dst_mac, sizeof(entry.dst_mac));
+	entry.valid = hop->valid && attach_has(kernel, hop->ifindex);
+	next_hops_set(kernel->next_hops, id, &entry, now_ns());
+}
+
+uint64_t kernel_settle(struct kernel *kernel, uint64_t now)
+{
+	return kernel_is_null(kernel) ? 0 : next_hops_settle(kernel->next_hops, now);
+}
+
+int kernel_read_stats(const struct kernel *kernel, struct flow_stats *ret)
+{
+	_cleanup_free_ struct flow_stats *cpus = NULL;
+	struct flow_stats sum = {0};
+	int count = libbpf_num_possible_cpus(), err;
+	uint64_t *to = (uint64_t *)&sum;
+	uint32_t zero = 0;
+
+	if (!kernel_is_null(kernel)) {
+		if (count < 0)
+			return count;
+		cpus = calloc((size_t)count, sizeof(*cpus));
+		if (!cpus)
+			return -ENOMEM;
+		err = bpf_map_lookup_elem(bpf_map__fd(kernel->program->maps.stats), &zero, cpus);
+		if (err)
+			return err;
+		for (int cpu = 0; cpu < count; cpu++) {
+			const uint64_t *from = (const uint64_t *)&cpus[cpu];
+
+			for (size_t i = 0; i < sizeof(sum) / sizeof(*to); i++)
+				to[i] += from[i];
+		}
+	}
+	*ret = sum;
+	return 0;
+}

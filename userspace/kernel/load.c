@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loading. See load.h.
+ */
+#include "kernel/load.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "kernel/problem.h"
+#include "kernel/state.h"
+#include "turnpike.skel.h"
+
+/* Not worth a key: interfaces, and addresses of this relay. */
+#define MAX_DEVICES 256
+#define MAX_OWNED   1024
+
+static int set_sizes(struct turnpike_bpf *program, const struct kernel_options *options)
+{
+	const struct {
+		struct bpf_map *map;
+		uint32_t size;
+	} sizes[] = {
+		/* Either family may get all of the slots. */
+		{program->maps.flows4, options->slots},
+		{program->maps.flows6, options->slots},
+		{program->maps.slots, options->slots},
+		{program->maps.traffic, options->slots},
+		{program->maps.nexthops, options->next_hops},
+		{program->maps.devices, MAX_DEVICES},
+		{program->maps.owned, MAX_OWNED},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		int err = bpf_map__set_max_entries(sizes[i].map, sizes[i].size);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* An array map as memory; the kernel rounds its size up to pages. */
+static int map_array(const struct bpf_map *map, size_t value_size, void **ret, size_t *ret_len)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t len = (value_size * bpf_map__max_entries(map) + page - 1) / page * page;
+	void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	*ret = memory;
+	*ret_len = len;
+	return 0;
+}
+
+static int map_arrays(struct kernel *kernel)
+{
+	void *slots = NULL, *hops = NULL;
+	int err = map_array(kernel->program->maps.slots, sizeof(struct flow_slot), &slots,
+			    &kernel->slots_len);
+
+	kernel->slots = slots;
+	if (!err)
+		err = map_array(kernel->program->maps.nexthops, sizeof(struct flow_next_hop), &hops,
+				&kernel->next_hop_len);
+	kernel->next_hop_map = hops;
+	if (!err)
+		err = next_hops_new(hops, kernel->options.next_hops, &kernel->next_hops);
+	kernel->generations = calloc(kernel->options.slots, sizeof(*kernel->generations));
+	if (!err && !kernel->generations)
+		err = -ENOMEM;
+	return err;
+}
+
+static int describe(const struct kernel *kernel)
+{
+	struct flow_about about = {
+		.abi_version = FLOW_ABI_VERSION,
+		.slots = kernel->options.slots,
+		.nexthops = kernel->options.next_hops,
+		.workers = kernel->options.workers,
+	};
+	uint32_t zero = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(kernel->program->maps.about), &zero, &about,
+				   BPF_ANY);
+}
+
+int load_program(struct kernel *kernel, struct kernel_problem *ret_problem)
+{
+	int err;
+
+	problem_listen_to_libbpf();
+	kernel->program = turnpike_bpf__open();
+	err = kernel->program ? set_sizes(kernel->program, &kernel->options) : -errno;
+	if (!err)
+		err = turnpike_bpf__load(kernel->program);
+	if (!err)
+		err = map_arrays(kernel);
+	if (!err)
+		err = describe(kernel);
+	if (err) {
+		load_undo(kernel);
+		return problem_of_load(ret_problem, err, kernel->options.slots);
+	}
+	return 0;
+}
+
+void load_undo(struct kernel *kernel)
+{
+	next_hops_free(&kernel->next_hops);
+	if (kernel->slots)
+		munmap(kernel->slots, kernel->slots_len);
+	if (kernel->next_hop_map)
+		munmap(kernel->next_hop_map, kernel->next_hop_len);
+	free(kernel->generations);
+	turnpike_bpf__destroy(kernel->program);
+	kernel->slots = NULL;
+	kernel->next_hop_map = NULL;
+	kernel->generations = NULL;
+	kernel->program = NULL;
+}

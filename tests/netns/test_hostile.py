@@ -232,6 +232,7 @@ for _family in (4, 6):
         lambda bench, f=_family: flood(bench, f),
     )
 add("messages_cut_at_every_length_do_no_harm", cut_at_every_length.__doc__, cut_at_every_length)
-add("wrong_credentials_get_nothing_and_are_hardly_logged", wrong_credentials.__doc__, wrong_credentials)
+add("wrong_credentials_get_nothing_and_are_hardly_logged", wrong_credentials.__doc__,
+    wrong_credentials)  # fmt: skip
 add("strangers_get_no_large_answers", unauthenticated_answers_are_small.__doc__,
     unauthenticated_answers_are_small)  # fmt: skip

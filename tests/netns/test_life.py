@@ -19,7 +19,7 @@ def leaves_nothing(bench, number, mode):
         for device in topology.interfaces:
             check(relay.program_on(device), f"no XDP program on {device} while it runs")
     relay.stop(number)
-    equal(bench.run("ip", "netns", "pids", topology.relay_ns), "", "processes left in its namespace")
+    equal(bench.run("ip", "netns", "pids", topology.relay_ns), "", "processes left in the host")
     equal(bench.run("ss", "-Hlnu", namespace=topology.relay_ns), "", "sockets left")
 
 
@@ -138,6 +138,28 @@ def second_daemon_on_the_same_control_socket_says_so(bench):
     check(os.path.exists(f"{call.relay.pins}/stats"), "the first daemon's pins are gone")
 
 
+@case("the peer gets another MAC address: the kernel path follows what the host learns")
+def new_neighbour_address_is_followed(bench):
+    call = Call(bench, "native")
+    topology = call.topology
+    topology.ip(topology.peer_ns, "link", "set", "p0", "address", "02:00:00:00:77:01")
+    # The peer asks for the relay's address anew, and by that tells its own.
+    topology.ip(topology.peer_ns, "neigh", "flush", "dev", "p0")
+    topology.ip(topology.relay_ns, "neigh", "flush", "dev", "rp")
+    carries_again(call)
+    call.down(b"and back")
+
+
+def carries_again(call):
+    """Until the kernel is seen to carry a packet that arrives; others may be lost meanwhile."""
+    for _ in range(100):
+        before = call.carried()
+        call.client.send_channel(CHANNEL, b"are you there?")
+        if call.peer.receive(0.1) and call.carried()[0] > before[0]:
+            return
+    check(False, "the kernel does not carry the channel again")
+
+
 @case("a link that goes down and up again: calls go on afterwards, in the kernel")
 def link_flap_is_survived(bench):
     call = Call(bench, "native")
@@ -145,11 +167,5 @@ def link_flap_is_survived(bench):
     topology.ip(topology.relay_ns, "link", "set", "rp", "down")
     check(call.client.must(BINDING), "no answer while the peer's side is down")
     topology.ip(topology.relay_ns, "link", "set", "rp", "up")
-    # The neighbour has to be found again; until then the daemon relays, or data is lost, as with
-    # any router.
-    for _ in range(100):
-        before = call.carried()
-        call.client.send_channel(CHANNEL, b"are you there?")
-        if call.peer.receive(0.1) and call.carried()[0] > before[0]:
-            return
-    check(False, "the kernel does not carry the channel again")
+    # Until the neighbour is found again the daemon relays, or data is lost as with any router.
+    carries_again(call)

@@ -10,7 +10,7 @@ import shutil
 from lib.case import add, case, check, equal
 from lib.relay import Relay, yaml
 from lib.stun import ALLOCATE, TRANSPORT, Client, Endpoint
-from lib.topology import TwoInterfaces
+from lib.topology import Routed, TwoInterfaces
 
 CHANNEL = 0x4002
 
@@ -94,7 +94,7 @@ def port_exhaustion_is_answered_508(bench):
     equal(fifth.allocate(), clients[2].relayed, "relayed address after one was freed")
 
 
-@case("a relay port that another program has bound is not given out, and is no error to the client")
+@case("a relay port that another program has bound is passed over; the client gets the next one")
 def taken_relay_port_is_passed_over(bench):
     topology = TwoInterfaces(bench)
     relay = Relay(topology, relay={"ports": "50000-50001"}).start()
@@ -118,7 +118,7 @@ WRONG = (
     ("a number out of range", GOOD + "workers: 1000\n", r":4:10: .*64"),
     ("ports the wrong way round", GOOD + "relay:\n  ports: 6000-5000\n", r":5:10: "),
     ("an address that is none", GOOD + 'listen:\n  - udp: "example:3478"\n', r":5:10: .*example"),
-    ("a prefix that is none", GOOD + "peers:\n  allow: [10.0.0.0/99]\n", r":5:11: .*10\.0\.0\.0/99"),
+    ("a prefix that is none", GOOD + "peers:\n  allow: [10.0.0.0/99]\n", r":5:11: .*10\.0\."),
     ("no YAML", "realm: [example.org\n", r":\d+:\d+: "),
     ("an address no interface has", GOOD + "listen:\n  - udp: 192.0.2.99:3478\n",
      r":5:10: .*192\.0\.2\.99.*10\.77\.1\.1"),
@@ -208,12 +208,86 @@ def mode_off_touches_nothing(bench):
     check("off" in kernel["reason"], f"the reason is {kernel['reason']!r}")
 
 
+@case("more channels than the kernel tables hold: those stay on sockets, counted and logged once")
+def full_kernel_tables_leave_channels_on_sockets(bench):
+    topology = TwoInterfaces(bench)
+    relay = Relay(topology, limits={"allocations": 2}, workers=1).start()
+    client = Client(topology)
+    client.allocate()
+    peers = [Endpoint(topology.peer_ns, topology.peer[4]) for _ in range(12)]
+    for i, peer in enumerate(peers):
+        client.bind(0x4000 + i, peer.address)
+    for _ in range(2):
+        for i, peer in enumerate(peers):
+            client.send_channel(0x4000 + i, b"ping")
+            equal(peer.expect("data"), (b"ping", client.relayed), "data to the peer")
+            peer.send(b"pong", client.relayed)
+            client.expect_channel(0x4000 + i, b"pong")
+    (told,) = relay.ctl("allocations")["allocations"]
+    paths = [c["path"] for c in told["channels"]]
+    equal(len(paths), len(peers), "channels that turnpikectl lists")
+    check("kernel" in paths and "daemon" in paths, f"paths of the channels: {paths}")
+    check(relay.counters()["flows_full"] > 0, "flows_full was not counted")
+    says(relay, "full", "limits.allocations")
+    flows = relay.ctl("status")["kernel"]["flows"]
+    equal(flows["used"], flows["size"], "flows that the kernel path holds")
+
+
+@case("no kernel.interfaces: those that carry the addresses are attached")
+def interfaces_are_found_by_their_addresses(bench):
+    topology = TwoInterfaces(bench)
+    relay = Relay(topology, kernel={"mode": "auto"})
+    del relay.config["kernel"]["interfaces"]
+    relay.start()
+    equal({n: i["mode"] for n, i in interfaces_of(relay).items()}, {"rc": "native", "rp": "native"},
+          "interfaces and their modes")  # fmt: skip
+    relays(relay)
+    carried = relay.kernel_counters()["to_peer"]
+    check(carried >= 3, f"the kernel carried {carried} of 5 packets")
+
+
+# A /run of its own: without a configuration the control socket is where a host's relay has it.
+OWN_RUN = 'mount -t tmpfs tmpfs /run && exec "$@"'
+
+
+@case("turnpiked --auto finds address and interface, and prints credentials that work")
+def automatic_configuration_serves_a_client(bench):
+    topology = Routed(bench)
+    program = bench.start(
+        "turnpiked --auto",
+        *("unshare", "-m", "sh", "-c", OWN_RUN, "sh", bench.program("turnpiked"), "--auto"),
+        namespace=topology.relay_ns,
+    )
+    program.wait_for(r"\bready\b", 15)
+    for family in (4, 6):
+        address = topology.listen[family]
+        check(program.find(rf"turn:\[?{address}\]?:3478"), f"no URL has the address {address}")
+    client = Client(topology)
+    client.user = program.wait_for(r'username: "(.+)"')[1]
+    client.password = program.wait_for(r'credential: "(.+)"')[1]
+    relayed = client.allocate()
+    equal(relayed[0], topology.listen[4], "relayed address")
+    other = Client(topology)
+    other.user, other.password = client.user, client.password
+    other.allocate()
+    other.permit(client.relayed)
+    client.bind(CHANNEL, other.relayed)
+    client.send_channel(CHANNEL, b"from one allocation to the other")
+    other.expect("a Data indication from the first allocation")
+    text = bench.run("ip", "-n", topology.relay_ns, "-d", "link", "show", "r0")
+    check("xdp" in text, "no XDP program on the interface that leads out")
+    equal(program.stop(), 0, "exit status")
+    text = bench.run("ip", "-n", topology.relay_ns, "-d", "link", "show", "r0")
+    check("prog/xdp" not in text, "an XDP program is left")
+
+
 def attached_as(bench, mode, wanted):
     topology = TwoInterfaces(bench)
     relay = Relay(topology, kernel={"mode": mode}).start()
     for name, told in interfaces_of(relay).items():
         equal(told["mode"], wanted, f"mode of {name} that status tells")
-        equal(relay.program_on(name)["mode"], {"native": 1, "generic": 2}[wanted], f"mode of {name}")
+        number = {"native": 1, "generic": 2}[wanted]
+        equal(relay.program_on(name)["mode"], number, f"mode of {name}")
 
 
 for _mode, _wanted in (("auto", "native"), ("native", "native"), ("generic", "generic")):

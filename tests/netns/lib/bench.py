@@ -44,7 +44,7 @@ class Bench:
         return os.path.join(self.build, name)
 
     def run(self, *argv, namespace=None, ok=True, timeout=20):
-        """Runs a short command to its end; returns what it printed and, with ok=False, its status."""
+        """Runs a short command; returns its output, with ok=False (status, output, errors)."""
         command = in_namespace(namespace, [str(a) for a in argv])
         try:
             done = subprocess.run(
@@ -60,7 +60,8 @@ class Bench:
         out = done.stdout.decode(errors="replace")
         err = done.stderr.decode(errors="replace")
         if ok and done.returncode != 0:
-            raise Failure(f"{' '.join(command)}: exit status {done.returncode}: {(err or out).strip()}")
+            why = (err or out).strip()
+            raise Failure(f"{' '.join(command)}: exit status {done.returncode}: {why}")
         return out if ok else (done.returncode, out, err)
 
     def start(self, name, *argv, namespace=None, env=None):
@@ -98,6 +99,7 @@ class Bench:
                 program.kill()
         self.cleanups.close()
         for namespace in self.namespaces:
-            subprocess.run(["ip", "netns", "del", namespace], stderr=subprocess.DEVNULL, check=False)
+            command = ["ip", "netns", "del", namespace]
+            subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(f"/sys/fs/bpf/{self.prefix}", ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)

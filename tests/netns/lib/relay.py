@@ -112,7 +112,7 @@ class Relay:
             check(not self.program_on(device), f"an XDP program is left on {device}")
 
     def program_on(self, device):
-        """The attached XDP program as `ip` tells it: {"mode": 1 native, 2 generic, …}, or None."""
+        """The attached XDP program as `ip` tells it: {"mode": 1 native, 2 generic}, or None."""
         text = self.bench.run("ip", "-n", self.topology.relay_ns, "-j", "link", "show", device)
         return json.loads(text)[0].get("xdp")
 

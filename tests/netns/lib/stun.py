@@ -105,6 +105,7 @@ class Client(Endpoint):
     def __init__(self, topology, family=4, port=0):
         super().__init__(topology.client_ns, topology.client[family], port)
         self.server = (topology.listen[family], PORT)
+        self.user, self.password = USER, PASSWORD
         self.realm = self.nonce = None
         self.relayed = None
         self.early = []  # datagrams that came while a response was awaited
@@ -117,10 +118,11 @@ class Client(Endpoint):
             raw = value[0] if len(value) == 1 else xor_address(transaction, *value)
             body += attribute(kind_of, raw)
         if sign and self.nonce is not None:
-            body += attribute(USERNAME, USER.encode())
+            user, password = self.user.encode(), self.password.encode()
+            body += attribute(USERNAME, user)
             body += attribute(REALM, self.realm) + attribute(NONCE, self.nonce)
             head = struct.pack("!HHI", kind, len(body) + 24, COOKIE) + transaction
-            key = hashlib.md5(b":".join([USER.encode(), self.realm, PASSWORD.encode()])).digest()
+            key = hashlib.md5(b":".join([user, self.realm, password])).digest()
             body += attribute(INTEGRITY, hmac.new(key, head + body, hashlib.sha1).digest())
         return struct.pack("!HHI", kind, len(body), COOKIE) + transaction + body
 

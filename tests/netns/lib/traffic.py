@@ -26,7 +26,7 @@ def start_peer(topology):
 
 
 def wait_bound(topology, namespace, port, count):
-    """Until so many UDP sockets are bound to a port: `ss` is asked again as long as they are not."""
+    """Until so many UDP sockets are bound to a port: `ss` is asked until they are."""
     for _ in range(200):
         text = topology.bench.run("ss", "-Hlnu", f"sport = {port}", namespace=namespace)
         if len(text.splitlines()) >= count:

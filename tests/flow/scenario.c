@@ -53,11 +53,14 @@ static struct credentials *make_credentials(void)
 	return c;
 }
 
-static struct ports *make_ports(const struct options *o)
+static struct ports *make_ports(struct scenario *s, const struct options *o)
 {
+	s->first_port = o->first_port ? o->first_port : 50000;
+	s->last_port = o->last_port ? o->last_port : 50999;
+
 	struct ports_config config = {
-		.first = o->first_port ? o->first_port : 50000,
-		.last = o->last_port ? o->last_port : 50999,
+		.first = s->first_port,
+		.last = s->last_port,
 		.reservations_max = o->reservations ? o->reservations : 16,
 	};
 	struct ports *ports;
@@ -114,7 +117,7 @@ struct scenario *scenario_new(const struct options *options)
 	s->next_socket = 10;
 	s->now = (struct turn_now){.mono_ns = 1000 * NSEC_PER_SEC, .wall_s = 1700000000};
 	s->credentials = make_credentials();
-	s->ports = make_ports(o);
+	s->ports = make_ports(s, o);
 	s->config.credentials = s->credentials;
 	s->config.ports = s->ports;
 	memset(s->config.nonce_key, 0x5a, sizeof(s->config.nonce_key));
@@ -430,7 +433,7 @@ size_t scenario_taken_ports(const struct scenario *s)
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++)
-		for (uint32_t port = 1; port < 65536; port++) {
+		for (uint32_t port = s->first_port; port <= s->last_port; port++) {
 			addresses[i].port = (uint16_t)port;
 			count += ports_is_allocation(s->ports, &addresses[i]);
 		}

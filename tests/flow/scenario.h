@@ -59,6 +59,7 @@ struct scenario {
 	struct turn_config config;
 	struct prefix allow, deny;
 	struct addr own[4];
+	uint16_t first_port, last_port;
 	struct turn_now now;
 	struct entropy entropy;
 	uint64_t random;
@@ -166,7 +167,7 @@ size_t scenario_position(const struct scenario *s, enum turn_action_kind kind);
 struct addr addr_of(const char *text);
 size_t scenario_open_sockets(const struct scenario *s);
 size_t scenario_live_flows(const struct scenario *s);
-/* Ports that are taken, found by asking for each. */
+/* Ports of the range that are taken, found by asking for each. */
 size_t scenario_taken_ports(const struct scenario *s);
 uint64_t scenario_counter_sum(const struct scenario *s, size_t offset);
 #define scenario_counter(s, name) scenario_counter_sum(s, offsetof(struct turn_counters, name))

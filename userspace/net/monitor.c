@@ -20,7 +20,10 @@
 #include "net/route.h"
 
 #define MONITOR_BUFFER	  (1024 * 1024)
-#define PROCESS_READS	  256 /* of one net_process; the descriptor stays readable for the rest */
+/* Of one net_process; the descriptor stays readable for the rest. */
+#define PROCESS_READS	  256
+/* More than a full buffer holds, one event each. */
+#define DRAIN_READS	  16384
 #define KEEP_ALIVE_PROBES 256
 
 struct net {
@@ -206,6 +209,9 @@ static int process_one_read(struct net *net)
 		return 1;
 	if (msg.msg_flags & MSG_TRUNC)
 		net->lost_events = true;
+	/* Everything will be asked for anew, and these are older than the answers. */
+	if (net->lost_events)
+		return 1;
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
 		process_message(net, message);
 	return 1;

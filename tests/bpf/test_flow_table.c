@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Flows in the real kernel's maps, read back through their pins. What the program does with packets
+ * is tested elsewhere.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <bpf/libbpf.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "kernel/flow_table.h"
+#include "kernel_fixture.h"
+
+#define NOW NSEC_PER_SEC
+
+static struct addr address(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(text, &a), 0);
+	return a;
+}
+
+/* A client's channel to a peer, and back. */
+static struct flow_spec to_peer(uint16_t client_port)
+{
+	struct flow_spec spec = {
+		.in = {address("198.51.100.1:1"), address("192.0.2.1:3478"), 0x4001},
+		.out = {address("192.0.2.1:50000"), address("203.0.113.9:7000"), 0},
+		.expires_ns = 600 * NSEC_PER_SEC,
+		.next_hop = 3,
+		.allocation = 42,
+	};
+
+	spec.in.src.port = client_port;
+	return spec;
+}
+
+static struct flow_spec to_client6(void)
+{
+	return (struct flow_spec){
+		.in = {address("[2001:db8::9]:7000"), address("[2001:db8::1]:50000"), 0},
+		.out = {address("[2001:db8::1]:3478"), address("[2001:db8::5]:1234"), 0x4FFF},
+		.expires_ns = 300 * NSEC_PER_SEC,
+		.next_hop = 4,
+	};
+}
+
+static struct flow_table *open_table(struct kernel *kernel, uint32_t worker)
+{
+	struct flow_table *table;
+
+	assert_int_equal(flow_table_new(kernel, worker, &table), 0);
+	return table;
+}
+
+static uint32_t add_flow(struct flow_table *table, const struct flow_spec *spec, uint64_t now_ns)
+{
+	uint32_t slot = 77;
+
+	assert_int_equal(flow_table_add(table, spec, now_ns, &slot), 0);
+	return slot;
+}
+
+static struct flow_key4 key_of(const struct flow_spec *spec)
+{
+	struct flow_key4 key = {
+		.sport = htons(spec->in.src.port),
+		.dport = htons(spec->in.dst.port),
+		.channel = htons(spec->in.channel),
+	};
+
+	memcpy(&key.src, spec->in.src.ip, 4);
+	memcpy(&key.dst, spec->in.dst.ip, 4);
+	return key;
+}
+
+static void an_ipv4_flow_is_in_index_and_slot(void **state)
+{
+	struct flow_table *table = open_table(*state, 1);
+	struct flow_spec spec = to_peer(1234);
+	uint32_t number = add_flow(table, &spec, NOW);
+	struct flow_key4 key = key_of(&spec);
+	struct flow_slot slot;
+	struct flow_ref ref;
+	struct flow_slot expected = {
+		.generation = 1,
+		.next_hop = 3,
+		.expires_ns = 600 * NSEC_PER_SEC,
+		.in = {.src.v4 = inet_addr("198.51.100.1"),
+		       .dst.v4 = inet_addr("192.0.2.1"),
+		       .sport = htons(1234),
+		       .dport = htons(3478),
+		       .channel = htons(0x4001),
+		       .family = FLOW_IPV4,
+		       .form = FLOW_FORM_CHANNEL},
+		.out = {.src.v4 = inet_addr("192.0.2.1"),
+			.dst.v4 = inet_addr("203.0.113.9"),
+			.sport = htons(50000),
+			.dport = htons(7000),
+			.family = FLOW_IPV4,
+			.form = FLOW_FORM_UDP},
+		.allocation = 42,
+		.worker = 1,
+	};
+
+	/* The second of two workers has the second half of the slots. */
+	assert_int_equal(number, FIXTURE_SLOTS / 2);
+	assert_int_equal(fixture_read_pin("flows4", &key, &ref), 0);
+	assert_int_equal(ref.slot, number);
+	assert_int_equal(ref.generation, 1);
+	assert_int_equal(fixture_read_pin("slots", &number, &slot), 0);
+	assert_memory_equal(&slot, &expected, sizeof(slot));
+	assert_int_equal(flow_table_used(table), 1);
+	assert_int_equal(flow_table_size(table), FIXTURE_SLOTS / 2);
+	flow_table_free(&table);
+}
+
+static void an_ipv6_flow_is_in_index_and_slot(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec spec = to_client6();
+	uint32_t number = add_flow(table, &spec, NOW);
+	struct flow_key6 key = {.sport = htons(7000), .dport = htons(50000)};
+	struct flow_slot slot;
+	struct flow_ref ref;
+
+	memcpy(key.src, spec.in.src.ip, 16);
+	memcpy(key.dst, spec.in.dst.ip, 16);
+	assert_int_equal(fixture_read_pin("flows6", &key, &ref), 0);
+	assert_int_equal(ref.slot, number);
+	assert_int_equal(fixture_read_pin("slots", &number, &slot), 0);
+	assert_int_equal(slot.generation, ref.generation);
+	assert_memory_equal(slot.in.src.v6, spec.in.src.ip, 16);
+	assert_memory_equal(slot.out.dst.v6, spec.out.dst.ip, 16);
+	assert_int_equal(slot.out.channel, htons(0x4FFF));
+	assert_int_equal(slot.in.form, FLOW_FORM_UDP);
+	assert_int_equal(slot.out.form, FLOW_FORM_CHANNEL);
+	flow_table_remove(table, number, NOW);
+	assert_int_equal(fixture_read_pin("flows6", &key, &ref), -ENOENT);
+	flow_table_free(&table);
+}
+
+static void expiry_and_next_hop_change_in_place(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec spec = to_peer(1234);
+	uint32_t number = add_flow(table, &spec, NOW);
+	struct flow_slot slot;
+
+	flow_table_set_expiry(table, number, 900 * NSEC_PER_SEC);
+	flow_table_set_next_hop(table, number, 9);
+	assert_int_equal(fixture_read_pin("slots", &number, &slot), 0);
+	assert_int_equal(slot.expires_ns, 900 * NSEC_PER_SEC);
+	assert_int_equal(slot.next_hop, 9);
+	assert_int_equal(slot.generation, 1);
+	flow_table_free(&table);
+}
+
+static void a_removed_flow_is_in_no_index_and_its_generation_is_none(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec spec = to_peer(1234);
+	uint32_t number = add_flow(table, &spec, NOW);
+	struct flow_key4 key = key_of(&spec);
+	struct flow_slot slot;
+	struct flow_ref ref;
+
+	flow_table_remove(table, number, NOW);
+	assert_int_equal(fixture_read_pin("flows4", &key, &ref), -ENOENT);
+	assert_int_equal(fixture_read_pin("slots", &number, &slot), 0);
+	assert_int_equal(slot.generation, 0);
+	assert_int_equal(flow_table_used(table), 0);
+	flow_table_free(&table);
+}
+
+static void freeing_a_table_removes_its_flows_and_no_others(void **state)
+{
+	struct flow_table *first = open_table(*state, 0), *second = open_table(*state, 1);
+	struct flow_spec a = to_peer(1), b = to_peer(2);
+	struct flow_key4 key_a = key_of(&a), key_b = key_of(&b);
+	struct flow_ref ref;
+
+	add_flow(first, &a, NOW);
+	add_flow(second, &b, NOW);
+	flow_table_free(&first);
+	assert_int_equal(fixture_read_pin("flows4", &key_a, &ref), -ENOENT);
+	assert_int_equal(fixture_read_pin("flows4", &key_b, &ref), 0);
+	flow_table_free(&second);
+}
+
+static void a_full_table_is_enospc_until_a_slots_grace_is_over(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec spec;
+	uint32_t slots[FIXTURE_SLOTS / 2], slot = 77;
+	struct flow_slot reused;
+
+	for (uint16_t i = 0; i < FIXTURE_SLOTS / 2; i++) {
+		spec = to_peer(i + 1);
+		slots[i] = add_flow(table, &spec, NOW);
+		assert_in_range(slots[i], 0, FIXTURE_SLOTS / 2 - 1);
+	}
+	spec = to_peer(100);
+	assert_int_equal(flow_table_add(table, &spec, NOW, &slot), -ENOSPC);
+	flow_table_remove(table, slots[1], NOW);
+	assert_int_equal(flow_table_add(table, &spec, NOW + FLOW_GRACE_NS - 1, &slot), -ENOSPC);
+	assert_int_equal(slot, 77);
+	assert_int_equal(add_flow(table, &spec, NOW + FLOW_GRACE_NS), slots[1]);
+	assert_int_equal(fixture_read_pin("slots", &slots[1], &reused), 0);
+	assert_int_equal(reused.generation, 2);
+	flow_table_free(&table);
+}
+
+static void a_key_that_is_taken_is_eexist_and_the_first_flow_stays(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec spec = to_peer(1234);
+	struct flow_key4 key = key_of(&spec);
+	uint32_t number = add_flow(table, &spec, NOW), slot = 77;
+	struct flow_slot failed;
+	struct flow_ref ref;
+
+	assert_int_equal(flow_table_add(table, &spec, NOW, &slot), -EEXIST);
+	assert_int_equal(slot, 77);
+	assert_int_equal(flow_table_used(table), 1);
+	assert_int_equal(fixture_read_pin("flows4", &key, &ref), 0);
+	assert_int_equal(ref.slot, number);
+	/* The slot that was tried is free again, with its generation used up. */
+	slot = number + 1;
+	assert_int_equal(fixture_read_pin("slots", &slot, &failed), 0);
+	assert_int_equal(failed.generation, 0);
+	spec = to_peer(1235);
+	assert_int_equal(add_flow(table, &spec, NOW), number + 1);
+	assert_int_equal(fixture_read_pin("slots", &slot, &failed), 0);
+	assert_int_equal(failed.generation, 2);
+	flow_table_free(&table);
+}
+
+static void a_full_index_is_enospc(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec spec = to_peer(1234);
+	struct flow_ref ref = {.slot = 1};
+	struct flow_key4 key = {0};
+	uint32_t slot = 77;
+
+	for (uint32_t i = 0; i < FIXTURE_SLOTS; i++) {
+		key.src = i;
+		fixture_write_pin("flows4", &key, &ref);
+	}
+	assert_int_equal(flow_table_add(table, &spec, NOW, &slot), -ENOSPC);
+	assert_int_equal(slot, 77);
+	assert_int_equal(flow_table_used(table), 0);
+	flow_table_free(&table);
+}
+
+static void flows_the_program_cannot_carry_are_refused(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec both_channels = to_peer(1), no_channel = to_peer(1), mixed = to_peer(1);
+	struct flow_spec broken = to_peer(1), empty = {0};
+	uint32_t slot = 77;
+
+	both_channels.out.channel = 0x4002;
+	no_channel.in.channel = 0;
+	mixed.out = to_client6().in;
+	broken.in.dst = to_client6().in.dst;
+	assert_int_equal(flow_table_add(table, &both_channels, NOW, &slot), -EOPNOTSUPP);
+	assert_int_equal(flow_table_add(table, &no_channel, NOW, &slot), -EOPNOTSUPP);
+	assert_int_equal(flow_table_add(table, &mixed, NOW, &slot), -EOPNOTSUPP);
+	assert_int_equal(flow_table_add(table, &broken, NOW, &slot), -EINVAL);
+	assert_int_equal(flow_table_add(table, &empty, NOW, &slot), -EINVAL);
+	assert_int_equal(flow_table_used(table), 0);
+	assert_int_equal(slot, 77);
+	flow_table_free(&table);
+}
+
+static void count_on_every_cpu(uint32_t slot, uint64_t packets, uint64_t bytes)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct flow_counter *counters = calloc((size_t)cpus, sizeof(*counters));
+
+	for (int i = 0; i < cpus; i++)
+		counters[i] = (struct flow_counter){packets, bytes};
+	fixture_write_pin("traffic", &slot, counters);
+	free(counters);
+}
+
+static void traffic_is_summed_over_cpus_and_begins_anew_with_the_next_flow(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec spec = to_peer(0);
+	uint64_t cpus = (uint64_t)libbpf_num_possible_cpus(), now = NOW;
+	struct flow_counter counter;
+	uint32_t number;
+
+	number = add_flow(table, &spec, now);
+	assert_int_equal(flow_table_traffic(table, number, &counter), 0);
+	assert_int_equal(counter.packets, 0);
+	count_on_every_cpu(number, 3, 1000);
+	assert_int_equal(flow_table_traffic(table, number, &counter), 0);
+	assert_int_equal(counter.packets, 3 * cpus);
+	assert_int_equal(counter.bytes, 1000 * cpus);
+	flow_table_remove(table, number, now);
+	for (int i = 0; i < FIXTURE_SLOTS / 2; i++) {
+		now += FLOW_GRACE_NS;
+		number = add_flow(table, &spec, now);
+		assert_int_equal(flow_table_traffic(table, number, &counter), 0);
+		assert_int_equal(counter.packets, 0);
+		assert_int_equal(counter.bytes, 0);
+		flow_table_remove(table, number, now);
+	}
+	flow_table_free(&table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		fixture_test(an_ipv4_flow_is_in_index_and_slot),
+		fixture_test(an_ipv6_flow_is_in_index_and_slot),
+		fixture_test(expiry_and_next_hop_change_in_place),
+		fixture_test(a_removed_flow_is_in_no_index_and_its_generation_is_none),
+		fixture_test(freeing_a_table_removes_its_flows_and_no_others),
+		fixture_test(a_full_table_is_enospc_until_a_slots_grace_is_over),
+		fixture_test(a_key_that_is_taken_is_eexist_and_the_first_flow_stays),
+		fixture_test(a_full_index_is_enospc),
+		fixture_test(flows_the_program_cannot_carry_are_refused),
+		fixture_test(traffic_is_summed_over_cpus_and_begins_anew_with_the_next_flow),
+	};
+
+	if (!fixture_may_run("test_flow_table"))
+		return 0;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

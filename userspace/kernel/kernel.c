@@ -80,6 +80,7 @@ int kernel_open_null(struct kernel **ret)
 
 	if (!kernel)
 		return -ENOMEM;
+	pthread_mutex_init(&kernel->next_hops_lock, NULL);
 	*ret = kernel;
 	return 0;
 }
@@ -134,6 +135,7 @@ void kernel_close(struct kernel **pointer)
 	}
 	if (!kernel_is_null(kernel))
 		load_undo(kernel);
+	pthread_mutex_destroy(&kernel->next_hops_lock);
 	free(kernel->pin_path);
 	free(kernel);
 }
@@ -203,12 +205,21 @@ void kernel_set_next_hop(struct kernel *kernel, uint32_t id, const struct net_ho
 	memcpy(entry.src_mac, hop->src_mac, sizeof(entry.src_mac));
 	memcpy(entry.dst_mac, hop->dst_mac, sizeof(entry.dst_mac));
 	entry.valid = hop->valid && attach_has(kernel, hop->ifindex);
+	pthread_mutex_lock(&kernel->next_hops_lock);
 	next_hops_set(kernel->next_hops, id, &entry, now_ns());
+	pthread_mutex_unlock(&kernel->next_hops_lock);
 }
 
 uint64_t kernel_settle(struct kernel *kernel, uint64_t now)
 {
-	return kernel_is_null(kernel) ? 0 : next_hops_settle(kernel->next_hops, now);
+	uint64_t next_ns;
+
+	if (kernel_is_null(kernel))
+		return 0;
+	pthread_mutex_lock(&kernel->next_hops_lock);
+	next_ns = next_hops_settle(kernel->next_hops, now);
+	pthread_mutex_unlock(&kernel->next_hops_lock);
+	return next_ns;
 }
 
 int kernel_read_stats(const struct kernel *kernel, struct flow_stats *ret)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The kernel path as the daemon sees it: load, attach, pin, own addresses, next hops, counters.
- * One struct kernel per process. It belongs to the thread that opened it, which attaches, owns and
- * publishes hops; the workers share it read-only, each with a flow table of its own
- * (kernel/flow_table.h). Knows nothing of TURN.
+ * One struct kernel per process. It belongs to the thread that opened it, which attaches and owns;
+ * afterwards workers share it, each with a flow table of its own (kernel/flow_table.h) and each
+ * publishing hops of its own ids. Knows nothing of TURN.
  *
  * With mode off, or where nothing could be loaded, kernel_open gives the null twin: every call
  * works and does nothing, flow_table_add says -EOPNOTSUPP.
@@ -100,12 +100,13 @@ int kernel_own(struct kernel *kernel, const struct addr *ip, uint16_t listen_por
 /*
  * Publishes a hop under its id. A hop over an interface that is not attached becomes invalid.
  * A change that comes within FLOW_GRACE_NS of the one before makes the hop invalid at once and is
- * published by kernel_settle when its time has come.
+ * published by kernel_settle when its time has come. Any thread may call.
  */
 void kernel_set_next_hop(struct kernel *kernel, uint32_t id, const struct net_hop *hop);
 /*
  * Publishes hops that had to wait; now_ns is CLOCK_MONOTONIC. Returns when to call it again, 0 if
- * nothing waits: ask after the hops changed, and by a timer.
+ * nothing waits: ask after the hops changed, or by a timer. Cheap if nothing waits. Any thread may
+ * call.
  */
 uint64_t kernel_settle(struct kernel *kernel, uint64_t now_ns);
 

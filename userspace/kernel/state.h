@@ -6,6 +6,7 @@
 #define TURNPIKE_KERNEL_STATE_H
 
 #include <limits.h>
+#include <pthread.h>
 
 #include "kernel/kernel.h"
 #include "kernel/next_hops.h"
@@ -30,6 +31,7 @@ struct kernel {
 	struct flow_next_hop *next_hop_map;
 	size_t next_hop_len;
 	struct next_hops *next_hops;
+	pthread_mutex_t next_hops_lock;
 	uint32_t *generations; /* the last one of each slot; a worker touches its own range */
 
 	/* One for each interface that was asked for; links[i] belongs to attachments[i]. */

@@ -28,7 +28,8 @@ void flow_table_free(struct flow_table **table);
 
 /*
  * Installs a flow; it is live when this returns. Returns 0; -ENOSPC if slots or maps are full;
- * -EEXIST if the key is taken; -EOPNOTSUPP without a kernel path or for a form it cannot carry.
+ * -EEXIST if the key is taken; -EOPNOTSUPP without a kernel path, between families, or unless one
+ * side is a channel and the other bare UDP; -EINVAL if a leg's addresses do not fit together.
  */
 int flow_table_add(struct flow_table *table, const struct flow_spec *spec, uint64_t now_ns,
 		   uint32_t *ret_slot);

@@ -19,6 +19,9 @@
 /* Batches read from one socket before the others get their turn. */
 #define ROUNDS_PER_WAKEUP 4
 
+/* A burst of some milliseconds while the worker serves others; only what waits costs memory. */
+#define RELAY_BUFFER (1 << 20)
+
 struct listener {
 	struct conductor *conductor;
 	struct addr local;
@@ -113,13 +116,13 @@ static void open_relay(struct conductor *c, const struct turn_action *action,
 		       struct turn_relay_result *ret)
 {
 	struct addr next = action->open_relay.internal;
-	_cleanup_close_ int relay = udp_open(&action->open_relay.internal, false, 0);
+	_cleanup_close_ int relay = udp_open(&action->open_relay.internal, false, RELAY_BUFFER);
 	_cleanup_close_ int reserved = -1;
 
 	*ret = (struct turn_relay_result){.relay = -1, .reserved = -1};
 	next.port++;
 	if (relay >= 0 && action->open_relay.pair)
-		reserved = udp_open(&next, false, 0);
+		reserved = udp_open(&next, false, RELAY_BUFFER);
 	if (relay < 0 || (action->open_relay.pair && reserved < 0)) {
 		ret->error = relay < 0 ? relay : reserved;
 		return;

@@ -299,6 +299,7 @@ void flows_maintain(struct flows *flows, uint64_t now_ns)
 {
 	if (!flows->net)
 		return;
+	kernel_settle(flows->kernel, now_ns);
 	reroute_step(flows, now_ns);
 	if (now_ns - flows->kept_alive_ns >= KEEP_ALIVE_NS) {
 		flows->kept_alive_ns = now_ns;

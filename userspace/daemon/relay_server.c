@@ -203,6 +203,7 @@ static int open_kernel(struct relay_server *s)
 	}
 	own_addresses(s);
 	attach_interfaces(s);
+	kernel_attach_done(s->kernel);
 	return 0;
 }
 

@@ -121,7 +121,7 @@ static void a_refusal_names_the_rule(void **state)
 
 static void a_full_table_takes_all_of_a_request_or_none(void **state)
 {
-	static const char *const two[] = {"198.51.100.11:1", "198.51.100.12:1"};
+	static const char *const two[] = {"198.51.100.12:1", "198.51.100.13:1"};
 	static const char *const known[] = {"198.51.100.9:1", "198.51.100.10:1"};
 	/* The same new peer twice needs one place. */
 	static const char *const twice[] = {"198.51.100.11:1", "198.51.100.11:2"};
@@ -134,7 +134,7 @@ static void a_full_table_takes_all_of_a_request_or_none(void **state)
 
 	assert_success(permit_many(s, &c, known, ARRAY_SIZE(known)));
 	assert_code(permit_many(s, &c, two, ARRAY_SIZE(two)), 508);
-	assert_false(reaches_client(s, &relayed, "198.51.100.11:7"));
+	assert_false(reaches_client(s, &relayed, "198.51.100.12:7"));
 	assert_success(permit_many(s, &c, known, ARRAY_SIZE(known)));
 	assert_success(permit_many(s, &c, twice, ARRAY_SIZE(twice)));
 	assert_true(reaches_client(s, &relayed, "198.51.100.11:7"));

@@ -25,13 +25,14 @@ static void count_to_client(struct turn *turn, struct allocation *a, size_t len)
 	a->to_client_bytes += len;
 }
 
-/* An allocation that has run out is none, also before the tick that ends it. */
+/* An allocation that has run out is none, also before the tick that ends it. One that waits for
+ * its sockets has no expiry yet, and so has run out. */
 static struct allocation *live_allocation(const struct turn *turn, const struct turn_now *now,
 					  const struct five_tuple *tuple)
 {
 	struct allocation *a = allocation_find(turn, tuple);
 
-	if (!a || a->opening)
+	if (!a)
 		return NULL;
 	for (unsigned int i = 0; i < TURN_RELAYS; i++)
 		if (a->relays[i].handle >= 0 && now->mono_ns < a->relays[i].expires_ns)
@@ -226,7 +227,7 @@ void turn_peer_input(struct turn *turn, const struct turn_now *now, struct entro
 	struct relay *found;
 
 	HASH_FIND_INT(turn->relays, &relay, found);
-	if (!found || found->allocation->opening || found->expires_ns <= now->mono_ns) {
+	if (!found || found->expires_ns <= now->mono_ns) {
 		turn->counters.drop_no_allocation++;
 		return;
 	}

@@ -67,8 +67,7 @@ def again(call):
     call.relayed = call.client.allocate()
     call.client.bind(CHANNEL, call.peer.address)
     call.relay = second
-    call.up(b"first up")
-    call.down(b"first down")
+    call.warm_up("native")
     start = call.carried()
     for _ in range(20):
         call.up(os.urandom(200))

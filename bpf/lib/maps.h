@@ -3,6 +3,10 @@
  * The maps of include/turnpike/flow.h, typed so that bpftool prints them by name. Owns their
  * definitions only. The sizes here are placeholders: the daemon sets flows4, flows6, slots,
  * traffic, nexthops, devices and owned from its configuration before it loads the program.
+ *
+ * All are preallocated. One flow (one direction of one channel) costs 128 bytes in slots, some 94
+ * in flows4 and 118 in flows6 (both are sized for all slots, buckets included), and in traffic 8
+ * and 16 for each possible CPU: about 350 bytes and 16 per CPU, measured on 6.18.
  */
 #ifndef TURNPIKE_BPF_MAPS_H
 #define TURNPIKE_BPF_MAPS_H

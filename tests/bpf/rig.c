@@ -226,6 +226,16 @@ static void install_decoy(struct rig *rig, const struct rig_flow *flow)
 	update(rig->program->maps.nexthops, &decoy.slot.next_hop, &decoy.hop);
 }
 
+void rig_add(struct rig *rig, const struct rig_flow *flow)
+{
+	if (!flow->absent)
+		list(rig, &flow->key, &flow->ref);
+	if (flow->slot_number < RIG_SLOTS)
+		update(rig->program->maps.slots, &flow->slot_number, &flow->slot);
+	if (flow->slot.next_hop > 0 && flow->slot.next_hop < RIG_NEXTHOPS)
+		update(rig->program->maps.nexthops, &flow->slot.next_hop, &flow->hop);
+}
+
 void rig_install(struct rig *rig, const struct rig_flow *flow)
 {
 	clear(rig->program->maps.flows4);
@@ -236,12 +246,7 @@ void rig_install(struct rig *rig, const struct rig_flow *flow)
 	own(rig, "192.0.2.1", FLOW_IPV4);
 	own(rig, "2001:db8::1", FLOW_IPV6);
 	install_decoy(rig, flow);
-	if (!flow->absent)
-		list(rig, &flow->key, &flow->ref);
-	if (flow->slot_number < RIG_SLOTS)
-		update(rig->program->maps.slots, &flow->slot_number, &flow->slot);
-	if (flow->slot.next_hop > 0 && flow->slot.next_hop < RIG_NEXTHOPS)
-		update(rig->program->maps.nexthops, &flow->slot.next_hop, &flow->hop);
+	rig_add(rig, flow);
 }
 
 struct frame rig_arriving(const struct rig_flow *flow)
@@ -279,20 +284,37 @@ struct frame rig_leaving(const struct rig_flow *flow, const struct frame *arrivi
 	return leaving;
 }
 
+int rig_run_behind(const struct rig *rig, size_t metadata, const uint8_t *bytes, size_t len,
+		   uint32_t repeat, struct rig_result *ret)
+{
+	static uint8_t in[RIG_METADATA + FRAME_MAX], out[RIG_METADATA + sizeof(ret->bytes)];
+	struct xdp_md context = {.data = (uint32_t)metadata,
+				 .data_end = (uint32_t)(metadata + len),
+				 .ingress_ifindex = rig->ingress};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = in, .data_size_in = context.data_end,
+		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = &context,
+		    .ctx_size_in = sizeof(context), .repeat = (int)repeat);
+	int err;
+
+	assert_true(metadata <= RIG_METADATA && len <= FRAME_MAX);
+	memcpy(in + metadata, bytes, len);
+	err = bpf_prog_test_run_opts(bpf_program__fd(rig->program->progs.turnpike_xdp), &options);
+	if (err)
+		return err;
+	ret->action = options.retval;
+	ret->duration_ns = options.duration;
+	ret->len = options.data_size_out - metadata;
+	memcpy(ret->bytes, out + metadata, ret->len);
+	return 0;
+}
+
 void rig_run(const struct rig *rig, const uint8_t *bytes, size_t len, uint32_t repeat,
 	     struct rig_result *ret)
 {
-	struct xdp_md context = {.data_end = (uint32_t)len, .ingress_ifindex = rig->ingress};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes, .data_size_in = (uint32_t)len,
-		    .data_out = ret->bytes, .data_size_out = sizeof(ret->bytes), .ctx_in = &context,
-		    .ctx_size_in = sizeof(context), .repeat = (int)repeat);
-	int err = bpf_prog_test_run_opts(bpf_program__fd(rig->program->progs.turnpike_xdp),
-					 &options);
+	int err = rig_run_behind(rig, 0, bytes, len, repeat, ret);
 
 	if (err)
 		fail_msg("%s: BPF_PROG_TEST_RUN of %zu bytes: %s", rig->doing, len, strerror(-err));
-	ret->action = options.retval;
-	ret->len = options.data_size_out;
 }
 
 void rig_read_stats(const struct rig *rig, struct flow_counter ret[static FLOW_VERDICT_MAX])

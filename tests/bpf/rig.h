@@ -14,6 +14,7 @@
 #include "turnpike.skel.h"
 #include "turnpike/flow.h"
 
+#define RIG_METADATA 252 /* at most: 8 bits, aligned */
 #define RIG_SLOTS    8
 #define RIG_NEXTHOPS 4
 #define RIG_MTU	     1500
@@ -43,7 +44,8 @@ struct rig_flow {
 };
 
 struct rig_result {
-	uint32_t action; /* enum xdp_action */
+	uint32_t action;      /* enum xdp_action */
+	uint32_t duration_ns; /* of one run, on average */
 	size_t len;
 	uint8_t bytes[FRAME_MAX + 512];
 };
@@ -55,8 +57,10 @@ void rig_close(struct rig *rig);
 
 /* A flow as the daemon would install it: live for a minute, its hop on the ingress interface. */
 struct rig_flow rig_flow(const struct rig *rig, uint8_t family, enum rig_direction direction);
-/* Empties the maps and counters, then puts the flow in. */
+/* Empties the maps and counters, then puts the flow in, and another one the other way. */
 void rig_install(struct rig *rig, const struct rig_flow *flow);
+/* Puts another flow in. */
+void rig_add(struct rig *rig, const struct rig_flow *flow);
 
 /* A packet of the flow as it arrives: MAC addresses, TTL 64, DF, 100 bytes. */
 struct frame rig_arriving(const struct rig_flow *flow);
@@ -65,6 +69,12 @@ struct frame rig_leaving(const struct rig_flow *flow, const struct frame *arrivi
 
 void rig_run(const struct rig *rig, const uint8_t *bytes, size_t len, uint32_t repeat,
 	     struct rig_result *ret);
+/*
+ * The same with bytes of metadata between headroom and frame, which the kernel takes from the
+ * headroom. Returns 0, or -EINVAL if that leaves too little or the kernel allows less.
+ */
+int rig_run_behind(const struct rig *rig, size_t metadata, const uint8_t *bytes, size_t len,
+		   uint32_t repeat, struct rig_result *ret);
 
 /* All counters, over all CPUs, are 0 except this verdict's. */
 void rig_check_stats(struct rig *rig, enum flow_verdict verdict, uint64_t packets, uint64_t bytes);

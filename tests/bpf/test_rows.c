@@ -12,14 +12,16 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "rows.h"
 
-#define HEADROOM_RUNS 200
-#define HEADROOM_DATA 100
+#define HEADROOM_RUNS	 200
+#define HEADROOM_DATA	 100
+#define OLD_METADATA_MAX 32
 
 /* What `grown` runs made of the packet: each put a ChannelData header before all that was there. */
 static size_t build_grown(const struct rig_flow *flow, size_t grown, uint8_t ret[static FRAME_MAX])
@@ -46,7 +48,7 @@ static size_t build_grown(const struct rig_flow *flow, size_t grown, uint8_t ret
  * flow whose way out has the addresses of its way in matches again and again, four bytes longer
  * each time, until the room is used up.
  */
-static void a_packet_without_headroom_is_passed_up_untouched(void **state)
+static void a_packet_grows_until_its_headroom_is_used_up(void **state)
 {
 	static struct rig_result result;
 	static uint8_t bytes[FRAME_MAX];
@@ -74,6 +76,44 @@ static void a_packet_without_headroom_is_passed_up_untouched(void **state)
 			  HEADROOM_DATA * grown + 4 * grown * (grown - 1) / 2);
 	assert_int_equal(result.len, build_grown(&flow, grown, bytes));
 	assert_memory_equal(result.bytes, bytes, result.len);
+}
+
+/* The most metadata that the kernel accepts, which leaves no headroom. False before 6.5. */
+static bool run_without_headroom(const struct rig *rig, const uint8_t *bytes, size_t len,
+				 struct rig_result *ret)
+{
+	for (size_t metadata = RIG_METADATA; metadata > OLD_METADATA_MAX; metadata -= 4)
+		if (rig_run_behind(rig, metadata, bytes, len, 1, ret) != -EINVAL)
+			return true;
+	return false;
+}
+
+static void a_packet_without_headroom_is_passed_up_untouched(void **state)
+{
+	static const uint8_t families[] = {FLOW_IPV4, FLOW_IPV6};
+	static struct rig_result result;
+	static uint8_t bytes[FRAME_MAX];
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct rig_flow flow = rig_flow(rig, families[i], RIG_TO_CLIENT);
+		struct frame frame = rig_arriving(&flow);
+		size_t len;
+
+		snprintf(rig->doing, sizeof(rig->doing), "no headroom (IPv%d)", families[i]);
+		frame.trailer = 9;
+		len = frame_build(&frame, bytes);
+		rig_install(rig, &flow);
+		if (!run_without_headroom(rig, bytes, len, &result)) {
+			printf("SKIP %s: needs the metadata that kernel 6.5 allows\n", __func__);
+			return;
+		}
+		rig_check_stats(rig, FLOW_VERDICT_HEADROOM, 1, len);
+		rig_check_traffic(rig, flow.slot_number, 0, 0);
+		assert_int_equal(result.action, XDP_PASS);
+		assert_int_equal(result.len, len);
+		assert_memory_equal(result.bytes, bytes, len);
+	}
 }
 
 static void every_verdict_was_hit(void **state)
@@ -119,6 +159,7 @@ int main(void)
 		cmocka_unit_test(unusual_packets_are_passed_up),
 		cmocka_unit_test(packets_of_no_live_flow_are_passed_up),
 		cmocka_unit_test(packets_that_may_not_leave_are_passed_up),
+		cmocka_unit_test(a_packet_grows_until_its_headroom_is_used_up),
 		cmocka_unit_test(a_packet_without_headroom_is_passed_up_untouched),
 		cmocka_unit_test(every_verdict_was_hit),
 	};

@@ -74,80 +74,75 @@ struct put {
 		STUN_ATTR_REQUESTED_TRANSPORT, {17}, 4 \
 	}
 
+static const struct {
+	const char *what;
+	unsigned int code;
+	struct put puts[4];
+} bad_requests[] = {
+	{"no transport", 400, {{0}}},
+	{"transport too short", 400, {{STUN_ATTR_REQUESTED_TRANSPORT, {17}, 1}}},
+	{"transport too long", 400, {{STUN_ATTR_REQUESTED_TRANSPORT, {17}, 8}}},
+	{"TCP", 442, {{STUN_ATTR_REQUESTED_TRANSPORT, {6}, 4}}},
+	{"transport 0", 442, {{STUN_ATTR_REQUESTED_TRANSPORT, {0}, 4}}},
+	{"first of two transports", 442, {{STUN_ATTR_REQUESTED_TRANSPORT, {6}, 4}, TRANSPORT_UDP}},
+	{"lifetime too short", 400, {TRANSPORT_UDP, {STUN_ATTR_LIFETIME, {0}, 2}}},
+	{"family too long", 400, {TRANSPORT_UDP, {STUN_ATTR_REQUESTED_ADDRESS_FAMILY, {1}, 8}}},
+	{"family 3", 440, {TRANSPORT_UDP, {STUN_ATTR_REQUESTED_ADDRESS_FAMILY, {3}, 4}}},
+	{"additional IPv4", 400, {TRANSPORT_UDP, {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {1}, 4}}},
+	{"additional family 3",
+	 400,
+	 {TRANSPORT_UDP, {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {3}, 4}}},
+	{"additional too short",
+	 400,
+	 {TRANSPORT_UDP, {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {2}, 1}}},
+	{"requested and additional",
+	 400,
+	 {TRANSPORT_UDP,
+	  {STUN_ATTR_REQUESTED_ADDRESS_FAMILY, {1}, 4},
+	  {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {2}, 4}}},
+	{"additional and a reserved port",
+	 400,
+	 {TRANSPORT_UDP,
+	  {STUN_ATTR_EVEN_PORT, {0x80}, 1},
+	  {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {2}, 4}}},
+	{"EVEN-PORT of four bytes", 400, {TRANSPORT_UDP, {STUN_ATTR_EVEN_PORT, {0}, 4}}},
+	{"EVEN-PORT of no bytes", 400, {TRANSPORT_UDP, {STUN_ATTR_EVEN_PORT, {0}, 0}}},
+	{"token too short", 400, {TRANSPORT_UDP, {STUN_ATTR_RESERVATION_TOKEN, {0}, 7}}},
+	{"token and EVEN-PORT",
+	 400,
+	 {TRANSPORT_UDP, {STUN_ATTR_RESERVATION_TOKEN, {0}, 8}, {STUN_ATTR_EVEN_PORT, {0}, 1}}},
+	{"token and family",
+	 400,
+	 {TRANSPORT_UDP,
+	  {STUN_ATTR_RESERVATION_TOKEN, {0}, 8},
+	  {STUN_ATTR_REQUESTED_ADDRESS_FAMILY, {1}, 4}}},
+	{"token and additional family",
+	 400,
+	 {TRANSPORT_UDP,
+	  {STUN_ATTR_RESERVATION_TOKEN, {0}, 8},
+	  {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {2}, 4}}},
+	{"unknown token",
+	 508,
+	 {TRANSPORT_UDP, {STUN_ATTR_RESERVATION_TOKEN, {1, 2, 3, 4, 5, 6, 7, 8}, 8}}},
+};
+
 static void each_bad_request_gets_its_code_and_leaves_nothing(void **state)
 {
-	static const struct {
-		const char *what;
-		unsigned int code;
-		struct put puts[4];
-	} rows[] = {
-		{"no transport", 400, {{0}}},
-		{"transport too short", 400, {{STUN_ATTR_REQUESTED_TRANSPORT, {17}, 1}}},
-		{"transport too long", 400, {{STUN_ATTR_REQUESTED_TRANSPORT, {17}, 8}}},
-		{"TCP", 442, {{STUN_ATTR_REQUESTED_TRANSPORT, {6}, 4}}},
-		{"transport 0", 442, {{STUN_ATTR_REQUESTED_TRANSPORT, {0}, 4}}},
-		{"first of two transports",
-		 442,
-		 {{STUN_ATTR_REQUESTED_TRANSPORT, {6}, 4}, TRANSPORT_UDP}},
-		{"lifetime too short", 400, {TRANSPORT_UDP, {STUN_ATTR_LIFETIME, {0}, 2}}},
-		{"family too long",
-		 400,
-		 {TRANSPORT_UDP, {STUN_ATTR_REQUESTED_ADDRESS_FAMILY, {1}, 8}}},
-		{"family 3", 440, {TRANSPORT_UDP, {STUN_ATTR_REQUESTED_ADDRESS_FAMILY, {3}, 4}}},
-		{"additional IPv4",
-		 400,
-		 {TRANSPORT_UDP, {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {1}, 4}}},
-		{"additional family 3",
-		 400,
-		 {TRANSPORT_UDP, {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {3}, 4}}},
-		{"additional too short",
-		 400,
-		 {TRANSPORT_UDP, {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {2}, 1}}},
-		{"requested and additional",
-		 400,
-		 {TRANSPORT_UDP,
-		  {STUN_ATTR_REQUESTED_ADDRESS_FAMILY, {1}, 4},
-		  {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {2}, 4}}},
-		{"additional and a reserved port",
-		 400,
-		 {TRANSPORT_UDP,
-		  {STUN_ATTR_EVEN_PORT, {0x80}, 1},
-		  {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {2}, 4}}},
-		{"EVEN-PORT of four bytes", 400, {TRANSPORT_UDP, {STUN_ATTR_EVEN_PORT, {0}, 4}}},
-		{"EVEN-PORT of no bytes", 400, {TRANSPORT_UDP, {STUN_ATTR_EVEN_PORT, {0}, 0}}},
-		{"token too short", 400, {TRANSPORT_UDP, {STUN_ATTR_RESERVATION_TOKEN, {0}, 7}}},
-		{"token and EVEN-PORT",
-		 400,
-		 {TRANSPORT_UDP,
-		  {STUN_ATTR_RESERVATION_TOKEN, {0}, 8},
-		  {STUN_ATTR_EVEN_PORT, {0}, 1}}},
-		{"token and family",
-		 400,
-		 {TRANSPORT_UDP,
-		  {STUN_ATTR_RESERVATION_TOKEN, {0}, 8},
-		  {STUN_ATTR_REQUESTED_ADDRESS_FAMILY, {1}, 4}}},
-		{"token and additional family",
-		 400,
-		 {TRANSPORT_UDP,
-		  {STUN_ATTR_RESERVATION_TOKEN, {0}, 8},
-		  {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, {2}, 4}}},
-		{"unknown token",
-		 508,
-		 {TRANSPORT_UDP, {STUN_ATTR_RESERVATION_TOKEN, {1, 2, 3, 4, 5, 6, 7, 8}, 8}}},
-	};
 	struct scenario *s = scenario_new(NULL);
 	struct client c = client_make(address, "alice");
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad_requests); i++) {
 		message_begin(&m, &c, STUN_METHOD_ALLOCATE);
-		for (size_t j = 0; j < 4 && rows[i].puts[j].type; j++)
-			stun_put(&m.w, rows[i].puts[j].type,
-				 span_make(rows[i].puts[j].bytes, rows[i].puts[j].len));
+		for (size_t j = 0; j < 4 && bad_requests[i].puts[j].type; j++)
+			stun_put(&m.w, bad_requests[i].puts[j].type,
+				 span_make(bad_requests[i].puts[j].bytes,
+					   bad_requests[i].puts[j].len));
 		struct reply r = scenario_send(s, &c, &m);
 
-		if (!r.any || r.code != rows[i].code)
-			fail_msg("%s: %u, expected %u", rows[i].what, r.code, rows[i].code);
+		if (!r.any || r.code != bad_requests[i].code)
+			fail_msg("%s: %u, expected %u", bad_requests[i].what, r.code,
+				 bad_requests[i].code);
 		assert_int_equal(turn_allocation_count(s->turn[0]), 0);
 	}
 	assert_int_equal(scenario_taken_ports(s), 0);

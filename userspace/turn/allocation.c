@@ -145,6 +145,35 @@ void allocation_end(struct turn *turn, struct allocation *a, struct turn_actions
 	free(a);
 }
 
+static void forget(struct turn *turn, struct allocation *a)
+{
+	struct channel *c, *next_channel;
+	struct permission *p, *next;
+
+	HASH_CLEAR(hh_peer, a->channels_by_peer);
+	HASH_ITER (hh_number, a->channels, c, next_channel) {
+		HASH_DELETE(hh_number, a->channels, c);
+		free(c);
+	}
+	HASH_ITER (hh, a->permissions, p, next)
+		permission_free(a, p);
+	for (unsigned int i = 0; i < TURN_RELAYS; i++)
+		if (a->relays[i].handle >= 0)
+			ports_release(turn->config.ports, &a->relays[i].internal);
+	HASH_DELETE(hh, turn->allocations, a);
+	free(a->opening);
+	free(a);
+}
+
+void allocation_forget_all(struct turn *turn)
+{
+	struct allocation *a, *next;
+
+	HASH_CLEAR(hh, turn->relays);
+	HASH_ITER (hh, turn->allocations, a, next)
+		forget(turn, a);
+}
+
 /* The earliest time at which something in it runs out. */
 static uint64_t next_due(const struct allocation *a)
 {

@@ -185,6 +185,8 @@ struct allocation *allocation_find(const struct turn *turn, const struct five_tu
 struct allocation *allocation_new(struct turn *turn, const struct envelope *envelope);
 /* Ends its flows, closes its relays, frees it. */
 void allocation_end(struct turn *turn, struct allocation *a, struct turn_actions *out);
+/* Frees all of them without a word: whoever drives us closes every relay it has. */
+void allocation_forget_all(struct turn *turn);
 /* Puts one relay into service. -ENOMEM leaves it out. */
 int allocation_add_relay(struct turn *turn, struct allocation *a, const struct addr *internal,
 			 int handle);

@@ -57,27 +57,13 @@ int turn_new(const struct turn_config *config, struct turn **ret)
 	return 0;
 }
 
-/* Nobody carries these actions out: the driver closes every relay it has. */
-static void end_all(struct turn *turn)
-{
-	struct turn_actions *ignored = malloc(sizeof(*ignored));
-	struct allocation *a, *next;
-
-	ASSERT(ignored);
-	HASH_ITER (hh, turn->allocations, a, next) {
-		turn_actions_clear(ignored);
-		allocation_end(turn, a, ignored);
-	}
-	free(ignored);
-}
-
 void turn_free(struct turn **turn)
 {
 	struct turn *t = *turn;
 
 	if (!t)
 		return;
-	end_all(t);
+	allocation_forget_all(t);
 	repeat_forget_all(t);
 	ids_clear(&t->allocation_ids);
 	ids_clear(&t->flow_ids);

@@ -16,6 +16,7 @@
  *   traffic   per-CPU arr. slot number       struct flow_counter  program (carried packets only)
  *   nexthops  array, mmap  next hop id       struct flow_next_hop daemon
  *   devices   devmap hash  ifindex           ifindex           daemon
+ *   buckets   array, mmap  bucket number     struct flow_bucket daemon (rates), program (state)
  *   owned     hash         struct flow_own_key struct flow_own daemon
  *   stats     per-CPU arr. 0                 struct flow_stats program
  *   about     array        0                 struct flow_about daemon
@@ -25,7 +26,7 @@
 
 #include <linux/types.h>
 
-#define FLOW_ABI_VERSION 1
+#define FLOW_ABI_VERSION 2
 
 /*
  * What became of a packet. X(constant, name, kind, meaning); kind is CARRIED (relayed in the
@@ -86,8 +87,9 @@ struct flow_stats {
 
 /* How application data stands on a leg. */
 enum flow_form {
-	FLOW_FORM_UDP,	   /* bare, on the peer's side */
-	FLOW_FORM_CHANNEL, /* behind a ChannelData header, on the client's side */
+	FLOW_FORM_UDP,	      /* bare, on the peer's side */
+	FLOW_FORM_CHANNEL,    /* behind a ChannelData header, on the client's side */
+	FLOW_FORM_INDICATION, /* in a Send or Data indication, on the client's side */
 };
 
 enum flow_family {
@@ -95,7 +97,22 @@ enum flow_family {
 	FLOW_IPV6 = 6,
 };
 
-/* Addresses and ports of an arriving packet; channel 0 is bare UDP. */
+/*
+ * What arrives is looked up under its addresses and ports and, in `channel`, how it came:
+ *
+ *   from a client  ChannelData       its channel number
+ *                  Send indication   FLOW_SEND_IPV4 or FLOW_SEND_IPV6, the family of the peer that
+ *                                    it names; then the permission of that peer
+ *   from a peer    UDP               0; without such an entry, a permission: source port 0 too
+ *
+ * So there are four kinds of slots. Channel up: ChannelData to one peer. Channel down: one peer's
+ * data to the channel. Sender: a client's Send indications for one family; its out leg has the
+ * relayed address as source and no destination. Permission: all of one peer IP's ports, to the
+ * client as Data indications, and whether and by which hop a Send indication may go there.
+ */
+#define FLOW_SEND_IPV4 1
+#define FLOW_SEND_IPV6 2
+
 struct flow_key4 {
 	__be32 src;
 	__be32 dst;
@@ -132,42 +149,73 @@ struct flow_leg {
 	union flow_ip dst;
 	__be16 sport;
 	__be16 dport;
-	__be16 channel; /* 0 on a leg of bare UDP */
+	__be16 channel; /* as in the keys; 0 where an out leg has none */
 	__u8 family;	/* enum flow_family */
 	__u8 form;	/* enum flow_form */
 };
 
 /*
+ * Towards another allocation of this relay: the packet does not leave, it is looked up again as
+ * the data that the other relayed address would have received.
+ */
+#define FLOW_NEXT_HOP_SELF 0xffffffffU
+
+/*
  * Two cache lines. The daemon writes a slot whole while its generation is 0 (free), the
- * generation last; afterwards it changes only expires_ns and next_hop, each by one aligned store.
+ * generation last; afterwards it changes only expires_ns and the hops, each by one aligned store.
  */
 struct flow_slot {
 	__u32 generation;
-	__u32 next_hop;	  /* id in nexthops */
+	__u32 next_hop;	  /* id in nexthops for the out leg, 0 for none yet */
 	__u64 expires_ns; /* CLOCK_MONOTONIC; at or past it the flow is a miss */
 	struct flow_leg in;
 	struct flow_leg out;
 	__u32 allocation; /* the daemon's number of the allocation, for people who dump maps */
 	__u32 worker;
-	__u64 zero[3];
+	__u32 peer_hop; /* of a permission: the hop towards the peer; else 0 */
+	__u32 bucket;	/* in buckets; 0: no limit of bandwidth */
+	__u64 zero[2];
+};
+
+/*
+ * The bandwidth of one allocation, each way for itself: a generic cell rate algorithm whose only
+ * state is the time at which the data sent so far would be paid off. Updated by compare and swap;
+ * bytes are application data.
+ */
+struct flow_bucket {
+	__u64 to_peer_ns;   /* CLOCK_MONOTONIC; written by the program */
+	__u64 to_client_ns; /* the same */
+	__u32 ns_per_kib;   /* what 1024 bytes cost; 0: no limit */
+	__u32 burst_ms;	    /* how far ahead of its time data may come */
+};
+
+#define FLOW_TAGS_MAX 2
+
+/* A VLAN tag to put behind the MAC addresses, the outer one first. */
+struct flow_tag {
+	__be16 protocol; /* 0x8100 or 0x88a8 */
+	__be16 tci;
 };
 
 struct flow_next_hop_entry {
-	__u32 ifindex;
-	__u32 mtu; /* of the egress device or route: IP header and above */
+	__u32 ifindex; /* of the device that transmits: below its VLANs */
+	__u16 mtu;     /* of the egress device or route: IP header and above */
+	__u8 valid;    /* 0: pass up, so that the host resolves it */
+	__u8 tags;
 	__u8 src_mac[6];
 	__u8 dst_mac[6];
-	__u32 valid; /* 0: pass up, so that the host resolves it */
+	struct flow_tag tag[FLOW_TAGS_MAX];
 };
 
 /*
  * One cache line. A change is written into the entry that is not active, then `active` flips by
  * one store: no reader sees half of it. The writer leaves at least FLOW_GRACE_NS between two
- * changes of the same hop.
+ * changes of the same hop; only `valid` of the active entry may be cleared or set in place, by one
+ * store.
  */
 struct flow_next_hop {
 	__u32 active; /* 0 or 1 */
-	__u32 zero[3];
+	__u32 zero;
 	struct flow_next_hop_entry entry[2];
 };
 
@@ -202,6 +250,8 @@ _Static_assert(sizeof(struct flow_key6) == 40, "map ABI");
 _Static_assert(sizeof(struct flow_ref) == 8, "map ABI");
 _Static_assert(sizeof(struct flow_leg) == 40, "map ABI");
 _Static_assert(sizeof(struct flow_slot) == 128, "map ABI");
+_Static_assert(sizeof(struct flow_bucket) == 24, "map ABI");
+_Static_assert(sizeof(struct flow_next_hop_entry) == 28, "map ABI");
 _Static_assert(sizeof(struct flow_next_hop) == 64, "map ABI");
 _Static_assert(sizeof(struct flow_own_key) == 20, "map ABI");
 _Static_assert(sizeof(struct flow_own) == 12, "map ABI");

@@ -197,7 +197,10 @@ static uint64_t now_ns(void)
 
 void kernel_set_next_hop(struct kernel *kernel, uint32_t id, const struct net_hop *hop)
 {
-	struct flow_next_hop_entry entry = {.ifindex = hop->ifindex, .mtu = hop->mtu};
+	struct flow_next_hop_entry entry = {
+		.ifindex = hop->ifindex,
+		.mtu = (uint16_t)MIN(hop->mtu, (uint32_t)UINT16_MAX),
+	};
 
 	if (kernel_is_null(kernel))
 		return;

@@ -59,12 +59,13 @@ void next_hops_free(struct next_hops **pointer)
 
 static bool same_content(const struct flow_next_hop_entry *a, const struct flow_next_hop_entry *b)
 {
-	return a->ifindex == b->ifindex && a->mtu == b->mtu &&
-	       memcmp(a->src_mac, b->src_mac, sizeof(a->src_mac)) == 0 &&
-	       memcmp(a->dst_mac, b->dst_mac, sizeof(a->dst_mac)) == 0;
+	struct flow_next_hop_entry x = *a, y = *b;
+
+	x.valid = y.valid = 0;
+	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-static void set_valid(struct flow_next_hop_entry *entry, uint32_t valid)
+static void set_valid(struct flow_next_hop_entry *entry, uint8_t valid)
 {
 	__atomic_store_n(&entry->valid, valid, __ATOMIC_RELEASE);
 }

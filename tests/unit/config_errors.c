@@ -120,10 +120,10 @@ static void values_of_the_wrong_type_are_refused_where_they_stand(void **state)
 		 "6:5: listen: each entry of the list is one pair; allowed: list of udp: "
 		 "ADDRESS:PORT\n"},
 		{"realm: r\nauth: {users: [a, b]}\n",
-		 "2:15: auth.users: a list is wrong here; allowed: NAME: PASSWORD, … (an address "
+		 "2:15: auth.users: a list is wrong here; allowed: NAME: PASSWORD, ... (an address "
 		 "in [brackets] needs quotes)\n"},
 		{"realm: r\nauth: {users: {a: [b], c: d}}\n",
-		 "2:19: auth.users: a list is wrong here; allowed: NAME: PASSWORD, … (an address "
+		 "2:19: auth.users: a list is wrong here; allowed: NAME: PASSWORD, ... (an address "
 		 "in [brackets] needs quotes)\n"},
 		{GOOD "? [log]\n: x\n", "3:3: a key is plain text, not a list or mapping\n"},
 		{"- realm\n- r\n",
@@ -154,6 +154,22 @@ static void numbers_are_decimal_digits_in_range_and_nothing_else(void **state)
 		{GOOD "limits: {permissions_per_allocation: 1025}\n",
 		 "3:38: limits.permissions_per_allocation: 1025 is out of range; allowed: 1 to "
 		 "1024\n"},
+		{GOOD "limits: {bandwidth_per_allocation: 7999}\n",
+		 "3:36: limits.bandwidth_per_allocation: 7999 is out of range; allowed: 0, or 8K "
+		 "to "
+		 "100G\n"},
+		{GOOD "limits: {bandwidth_per_allocation: 101G}\n",
+		 "3:36: limits.bandwidth_per_allocation: 101G is out of range; allowed: 0, or 8K "
+		 "to "
+		 "100G\n"},
+		{GOOD "limits: {bandwidth_per_allocation: 20m}\n",
+		 "3:36: limits.bandwidth_per_allocation: \"20m\" is not a rate; allowed: 0, or "
+		 "bits "
+		 "per second such as 500K, 20M, 1G\n"},
+		{GOOD "limits: {bandwidth_per_allocation: 20MB}\n",
+		 "3:36: limits.bandwidth_per_allocation: \"20MB\" is not a rate; allowed: 0, or "
+		 "bits "
+		 "per second such as 500K, 20M, 1G\n"},
 		{GOOD "limits: {channels_per_allocation: 0}\n",
 		 "3:35: limits.channels_per_allocation: 0 is out of range; allowed: 1 to 1024\n"},
 		{"realm: r\nauth: {users: {a: b}, nonce_lifetime: 59}\n",
@@ -323,7 +339,7 @@ static void required_keys_are_missed_at_their_section_or_the_top(void **state)
 		{"realm: r\nauth: {users: {\"\": b, c: \"\", d: }}\n",
 		 "2:16: auth.users: a name of 0 bytes; allowed: 1 to 508 bytes\n"
 		 "2:26: auth.users: a password of 0 bytes; allowed: 1 to 512 bytes\n"
-		 "2:33: auth.users: an empty value is wrong here; allowed: NAME: PASSWORD, …\n"},
+		 "2:33: auth.users: an empty value is wrong here; allowed: NAME: PASSWORD, ...\n"},
 	};
 
 	(void)state;

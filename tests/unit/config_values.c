@@ -191,6 +191,28 @@ static void limits_take_their_smallest_and_largest_values(void **state)
 	config_free(&c);
 }
 
+static void rates_are_bits_per_second_with_units_of_thousands(void **state)
+{
+	static const struct {
+		const char *yaml;
+		uint64_t rate;
+	} rows[] = {
+		{"limits: {bandwidth_per_allocation: 0}\n", 0},
+		{"limits: {bandwidth_per_allocation: 8000}\n", 8000},
+		{"limits: {bandwidth_per_allocation: 500K}\n", 500000},
+		{"limits: {bandwidth_per_allocation: 20M}\n", 20000000},
+		{"limits: {bandwidth_per_allocation: 100G}\n", 100000000000},
+	};
+	struct config c;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		read_good(rows[i].yaml, &c);
+		assert_true(c.limits.bandwidth_per_allocation == rows[i].rate);
+		config_free(&c);
+	}
+}
+
 static void kernel_takes_each_mode_interfaces_and_a_path(void **state)
 {
 	static const char *const modes[] = {"off", "generic", "native", "auto"};
@@ -254,6 +276,7 @@ int main(void)
 		cmocka_unit_test(users_keep_their_text_whatever_yaml_would_make_of_it),
 		cmocka_unit_test(peers_take_prefixes_and_single_addresses),
 		cmocka_unit_test(limits_take_their_smallest_and_largest_values),
+		cmocka_unit_test(rates_are_bits_per_second_with_units_of_thousands),
 		cmocka_unit_test(kernel_takes_each_mode_interfaces_and_a_path),
 		cmocka_unit_test(control_log_and_workers_take_what_they_offer),
 		cmocka_unit_test(sections_whose_keys_are_all_commented_out_are_fine),

@@ -89,6 +89,8 @@ struct config {
 		uint32_t allocations_per_user;	     /* 100; 0 is unlimited */
 		uint32_t permissions_per_allocation; /* 64; 1 to 1024 */
 		uint32_t channels_per_allocation;    /* 64; 1 to 1024 */
+		uint64_t bandwidth_per_allocation; /* bits/s each way; 0, the default, is unlimited
+						    */
 	} limits;
 	struct {
 		enum config_kernel_mode mode; /* auto */

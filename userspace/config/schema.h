@@ -92,6 +92,8 @@ void config_take_realm(struct config_reader *reader, const struct config_key *ke
 		       const struct config_item *item);
 void config_take_path(struct config_reader *reader, const struct config_key *key,
 		      const struct config_item *item);
+void config_take_rate(struct config_reader *reader, const struct config_key *key,
+		      const struct config_item *item);
 void config_take_ports(struct config_reader *reader, const struct config_key *key,
 		       const struct config_item *item);
 

@@ -82,6 +82,55 @@ void config_take_path(struct config_reader *reader, const struct config_key *key
 		memcpy((char *)reader->config + key->offset, item->text, len + 1);
 }
 
+/* Below, a single datagram would take seconds; above, a 32-bit cost per KiB has no digits. */
+#define RATE_MIN 8000ULL
+#define RATE_MAX 100000000000ULL
+
+/* Decimal digits and perhaps one of K, M, G, by thousands as network rates are. */
+static bool parse_rate(const char *text, uint64_t *ret)
+{
+	static const char units[] = "KMG";
+	size_t digits = strspn(text, "0123456789");
+	uint64_t factor = 1;
+	char number[12];
+	uint32_t v;
+
+	if (digits >= sizeof(number))
+		return false;
+	memcpy(number, text, digits);
+	number[digits] = '\0';
+	if (text[digits]) {
+		const char *unit = strchr(units, text[digits]);
+
+		if (!unit || text[digits + 1])
+			return false;
+		for (const char *u = units; u <= unit; u++)
+			factor *= 1000;
+	}
+	if (!parse_number(number, &v))
+		return false;
+	*ret = v * factor;
+	return true;
+}
+
+void config_take_rate(struct config_reader *reader, const struct config_key *key,
+		      const struct config_item *item)
+{
+	uint64_t rate;
+
+	if (item->quoted || !parse_rate(item->text, &rate))
+		config_report(reader, item->mark,
+			      "%s: \"%.60s\" is not a rate; allowed: 0, or bits per second such as "
+			      "500K, 20M, 1G",
+			      key->path, item->text);
+	else if (rate != 0 && (rate < RATE_MIN || rate > RATE_MAX))
+		config_report(reader, item->mark,
+			      "%s: %.60s is out of range; allowed: 0, or 8K to 100G", key->path,
+			      item->text);
+	else
+		memcpy((char *)reader->config + key->offset, &rate, sizeof(rate));
+}
+
 /* "FIRST-LAST", both from 1 to 65535, in this order. */
 static bool parse_ports(const char *text, uint32_t *ret_first, uint32_t *ret_last)
 {

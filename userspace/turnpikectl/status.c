@@ -47,8 +47,10 @@ static void print_kernel(const json_t *kernel, FILE *out)
 
 	fprintf(out, "%-13s%s%s%s\n", "kernel path", text_of(kernel, "mode"),
 		has_reason ? ": " : "", has_reason ? reason : "");
-	fprintf(out, "%-13s%" PRIu64 " of %" PRIu64 ", pinned under %s\n", "flows",
-		number_of(flows, "used"), number_of(flows, "size"), text_of(kernel, "pin_path"));
+	if (number_of(flows, "size"))
+		fprintf(out, "%-13s%" PRIu64 " of %" PRIu64 ", pinned under %s\n", "flows",
+			number_of(flows, "used"), number_of(flows, "size"),
+			text_of(kernel, "pin_path"));
 	table_begin(&interfaces, "INTERFACE|>INDEX|MODE|WHY");
 	json_array_foreach(json_object_get(kernel, "interfaces"), i, interface)
 	{

@@ -61,8 +61,12 @@ int automatic_configure(struct config *config)
 	return config->auth.users[0].name && config->auth.users[0].password ? 0 : -ENOMEM;
 }
 
-void automatic_print(const struct config *config, const struct plan *plan, FILE *out)
+void automatic_print(const struct config *config, const struct plan *plan, const char *program,
+		     FILE *out)
 {
+	const char *slash = strrchr(program, '/');
+	int folder = slash ? (int)(slash + 1 - program) : 0;
+
 	fprintf(out, "\nPaste this into your WebRTC application:\n\n  iceServers: [{\n    urls: [");
 	for (size_t i = 0; i < plan->listen_count; i++)
 		fprintf(out, "%s\"turn:%s?transport=udp\"", i ? ",\n           " : "",
@@ -71,10 +75,11 @@ void automatic_print(const struct config *config, const struct plan *plan, FILE 
 		config->auth.users[0].name, config->auth.users[0].password);
 	fprintf(out,
 		"\nLook at it from another terminal:\n\n"
-		"  turnpikectl --socket %s status\n"
-		"  turnpikectl --socket %s allocations\n"
+		"  %.*sturnpikectl --socket %s status\n"
+		"  %.*sturnpikectl --socket %s allocations\n"
 		"  bpftool map dump pinned %s/stats\n"
 		"\nCtrl-C ends it and leaves nothing behind.\n\n",
-		config->control.socket, config->control.socket, config->kernel.pin_path);
+		folder, program, config->control.socket, folder, program, config->control.socket,
+		config->kernel.pin_path);
 	fflush(out);
 }

@@ -14,7 +14,11 @@
 /* Fills an initialised config. 0 or -errno. */
 int automatic_configure(struct config *config);
 
-/* Prints an iceServers entry to paste, and how to look at the relay. */
-void automatic_print(const struct config *config, const struct plan *plan, FILE *out);
+/*
+ * Prints an iceServers entry to paste, and how to look at the relay: program is how turnpiked was
+ * called, and turnpikectl is expected beside it.
+ */
+void automatic_print(const struct config *config, const struct plan *plan, const char *program,
+		     FILE *out);
 
 #endif

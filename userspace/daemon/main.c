@@ -38,7 +38,7 @@ static int add_signals(struct event_base *base, struct event *ret[2])
 }
 
 static int run(struct event_base *base, const struct config *config, const struct plan *plan,
-	       bool automatic)
+	       const char *automatic_program)
 {
 	struct relay_server *server = NULL;
 	struct event *signals[2] = {NULL};
@@ -50,8 +50,8 @@ static int run(struct event_base *base, const struct config *config, const struc
 		for (size_t i = 0; i < plan->listen_count; i++)
 			log_info("listen: serving clients addr=udp:%s",
 				 ADDR_TEXT(&plan->listen[i]));
-		if (automatic)
-			automatic_print(config, plan, stdout);
+		if (automatic_program)
+			automatic_print(config, plan, automatic_program, stdout);
 		log_notice("daemon: ready version=%s workers=%u", TURNPIKE_VERSION, plan->workers);
 		sd_notify(0, "READY=1");
 		event_base_dispatch(base);
@@ -98,7 +98,8 @@ int main(int argc, char *argv[])
 	if (err == 0 && !options.check_config) {
 		struct event_base *base = event_base_new();
 
-		err = base ? run(base, &config, &plan, options.automatic) : -ENOMEM;
+		err = base ? run(base, &config, &plan, options.automatic ? argv[0] : NULL)
+			   : -ENOMEM;
 		if (base)
 			event_base_free(base);
 	} else if (err == 0) {

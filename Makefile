@@ -27,7 +27,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DTURNPIKE_VERSION='"$(VERSION)"' $(WARN) 
           -Iinclude -Iuserspace -Itests -I$(BUILD) $(PKG_CFLAGS) -MMD -MP
 
 # A folder is a static library; what it may use is what the design allows it to include.
-LIBS         := base wire auth turn io net kernel config control
+LIBS         := base wire auth turn io net kernel config control turnpikectl
 USES_base    := base
 USES_wire    := wire base
 USES_auth    := auth $(USES_wire)
@@ -38,7 +38,7 @@ USES_kernel  := kernel net base
 USES_config  := config base
 USES_control := control base
 USES_daemon  := turn auth io wire kernel net config control base
-USES_ctl     := control base
+USES_turnpikectl := turnpikectl control base
 
 src  = $(wildcard userspace/$(1)/*.c)
 obj  = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -51,7 +51,7 @@ all: $(BUILD)/turnpiked $(BUILD)/turnpikectl
 .SECONDARY:
 
 define library
-$(BUILD)/lib$(1).a: $(call obj,$(call src,$(1)))
+$(BUILD)/lib$(1).a: $(call obj,$(filter-out %/main.c,$(call src,$(1))))
 	@echo "  AR      $$@"
 	$(Q)rm -f $$@ && ar rcs $$@ $$^
 endef
@@ -61,7 +61,7 @@ $(BUILD)/turnpiked: $(call obj,$(call src,daemon)) $(call libs,$(USES_daemon))
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(PKG_LIBS)
 
-$(BUILD)/turnpikectl: $(call obj,$(call src,turnpikectl)) $(call libs,$(USES_ctl))
+$(BUILD)/turnpikectl: $(BUILD)/userspace/turnpikectl/main.o $(call libs,$(USES_turnpikectl))
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(PKG_LIBS)
 
@@ -115,10 +115,18 @@ lint:
 fmt:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-## install: copy the programs, the man pages and the systemd unit to DESTDIR/PREFIX
+## install: copy programs, man pages, systemd unit and sample configuration to DESTDIR/PREFIX
 install: all
 	install -D -m 755 $(BUILD)/turnpiked $(DESTDIR)$(PREFIX)/sbin/turnpiked
 	install -D -m 755 $(BUILD)/turnpikectl $(DESTDIR)$(PREFIX)/bin/turnpikectl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 userspace/daemon/turnpiked.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 userspace/config/turnpiked.yaml.5
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 userspace/turnpikectl/turnpikectl.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/turnpike configs/default.yaml \
+		configs/minimal.yaml
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' configs/turnpike.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/turnpike.service
 
 ## clean: remove what was built
 clean:

@@ -15,6 +15,9 @@ struct render_options {
 	bool all; /* counters that are zero, too */
 };
 
+/* Prints the result of one command for people. */
+typedef void (*renderer)(const json_t *result, const struct render_options *options, FILE *out);
+
 void render_status(const json_t *result, const struct render_options *options, FILE *out);
 void render_stats(const json_t *result, const struct render_options *options, FILE *out);
 void render_allocations(const json_t *result, const struct render_options *options, FILE *out);

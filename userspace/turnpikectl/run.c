@@ -11,8 +11,6 @@
 #include "control/commands.h"
 #include "turnpikectl/render.h"
 
-typedef void (*renderer)(const json_t *result, const struct render_options *options, FILE *out);
-
 static const renderer renderers[] = {
 	[CONTROL_STATUS] = render_status,
 	[CONTROL_STATS] = render_stats,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What turnpikectl prints for canned answers, and its exit statuses. A program is no library, so
- * its parts are included here.
+ * What turnpikectl prints for canned answers, and its exit statuses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,13 +13,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-/* NOLINTBEGIN(bugprone-suspicious-include) */
-#include "turnpikectl/allocations.c"
-#include "turnpikectl/run.c"
-#include "turnpikectl/stats.c"
-#include "turnpikectl/status.c"
-#include "turnpikectl/table.c"
-/* NOLINTEND(bugprone-suspicious-include) */
+#include "base/cleanup.h"
+#include "base/macros.h"
+#include "control/commands.h"
+#include "turnpikectl/render.h"
+#include "turnpikectl/run.h"
+#include "turnpikectl/table.h"
 
 static void expect_rendered(renderer render, const char *json, bool all, const char *expected)
 {

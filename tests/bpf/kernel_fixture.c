@@ -44,6 +44,7 @@ struct kernel_options fixture_options(enum kernel_mode mode)
 				       .pin_path = fixture_pin_path,
 				       .slots = FIXTURE_SLOTS,
 				       .next_hops = 16,
+				       .buckets = FIXTURE_BUCKETS,
 				       .workers = 2};
 }
 

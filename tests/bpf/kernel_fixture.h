@@ -11,14 +11,15 @@
 
 #include "kernel/kernel.h"
 
-#define FIXTURE_SLOTS 8
+#define FIXTURE_SLOTS	8
+#define FIXTURE_BUCKETS 4
 
 extern char fixture_pin_path[64];
 
 /* True if the process got its namespaces; otherwise prints `SKIP name: why`. */
 bool fixture_may_run(const char *name);
 
-/* FIXTURE_SLOTS slots, 16 next hops, two workers. */
+/* FIXTURE_SLOTS slots, 16 next hops, FIXTURE_BUCKETS buckets, two workers. */
 struct kernel_options fixture_options(enum kernel_mode mode);
 struct kernel *fixture_open(enum kernel_mode mode);
 

@@ -263,24 +263,232 @@ static void a_full_index_is_enospc(void **state)
 	flow_table_free(&table);
 }
 
-static void flows_the_program_cannot_carry_are_refused(void **state)
+/* The other kinds of slots. What is not said is as to_peer has it. */
+static struct flow_spec sender(const char *relayed)
+{
+	return (struct flow_spec){
+		.in = {address("198.51.100.1:1"), address("192.0.2.1:3478"), 0},
+		.out = {.src = address(relayed)},
+		.expires_ns = 600 * NSEC_PER_SEC,
+		.role = FLOW_ROLE_SENDER,
+	};
+}
+
+static struct flow_spec permission(void)
+{
+	struct flow_spec spec = {
+		.in = {address("203.0.113.9:7000"), address("192.0.2.1:50000"), 0},
+		.out = {address("[2001:db8::1]:3478"), address("[2001:db8::5]:1234"), 0},
+		.expires_ns = 300 * NSEC_PER_SEC,
+		.next_hop = 4,
+		.role = FLOW_ROLE_PERMISSION,
+		.peer_hop = 5,
+	};
+
+	spec.in.src.port = 0;
+	return spec;
+}
+
+static struct flow_slot read_slot(uint32_t number)
+{
+	struct flow_slot slot;
+
+	assert_int_equal(fixture_read_pin("slots", &number, &slot), 0);
+	return slot;
+}
+
+static void a_sender_is_found_by_the_family_of_its_peers_and_has_no_destination(void **state)
+{
+	static const struct {
+		const char *relayed;
+		uint16_t channel;
+		uint8_t family;
+	} rows[] = {{"192.0.2.1:50000", FLOW_SEND_IPV4, FLOW_IPV4},
+		    {"[2001:db8::1]:50000", FLOW_SEND_IPV6, FLOW_IPV6}};
+	struct flow_table *table = open_table(*state, 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct flow_spec spec = sender(rows[i].relayed);
+		uint32_t number = add_flow(table, &spec, NOW);
+		struct flow_slot slot = read_slot(number), nothing = {0};
+		struct flow_key4 key = key_of(&spec);
+		struct flow_ref ref;
+
+		key.channel = htons(rows[i].channel);
+		assert_int_equal(fixture_read_pin("flows4", &key, &ref), 0);
+		assert_int_equal(ref.slot, number);
+		assert_int_equal(slot.in.channel, key.channel);
+		assert_int_equal(slot.in.form, FLOW_FORM_INDICATION);
+		assert_int_equal(slot.in.family, FLOW_IPV4);
+		assert_int_equal(slot.out.form, FLOW_FORM_UDP);
+		assert_int_equal(slot.out.family, rows[i].family);
+		assert_int_equal(slot.out.sport, htons(50000));
+		assert_memory_equal(slot.out.src.v6, spec.out.src.ip, 16);
+		assert_memory_equal(&slot.out.dst, &nothing.out.dst, sizeof(slot.out.dst));
+		assert_int_equal(slot.out.dport, 0);
+		assert_int_equal(slot.out.channel, 0);
+	}
+	flow_table_free(&table);
+}
+
+static void a_permission_is_found_under_port_0_and_has_two_hops(void **state)
 {
 	struct flow_table *table = open_table(*state, 0);
-	struct flow_spec both_channels = to_peer(1), no_channel = to_peer(1), mixed = to_peer(1);
-	struct flow_spec broken = to_peer(1), empty = {0};
+	struct flow_spec spec = permission();
+	uint32_t number = add_flow(table, &spec, NOW);
+	struct flow_key4 key = key_of(&spec);
+	struct flow_slot slot = read_slot(number);
+	struct flow_ref ref;
+
+	assert_int_equal(key.sport, 0);
+	assert_int_equal(fixture_read_pin("flows4", &key, &ref), 0);
+	assert_int_equal(ref.slot, number);
+	assert_int_equal(slot.in.form, FLOW_FORM_UDP);
+	assert_int_equal(slot.out.form, FLOW_FORM_INDICATION);
+	assert_int_equal(slot.out.family, FLOW_IPV6);
+	assert_int_equal(slot.out.channel, 0);
+	assert_int_equal(slot.out.dport, htons(1234));
+	assert_int_equal(slot.next_hop, 4);
+	assert_int_equal(slot.peer_hop, 5);
+	flow_table_set_peer_hop(table, number, FLOW_NEXT_HOP_SELF);
+	slot = read_slot(number);
+	assert_int_equal(slot.peer_hop, FLOW_NEXT_HOP_SELF);
+	assert_int_equal(slot.next_hop, 4);
+	flow_table_free(&table);
+}
+
+static void a_channel_may_lead_from_one_family_to_the_other_and_back_into_the_relay(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec up = to_peer(1234), down = to_client6();
+	struct flow_slot slot;
+	uint32_t number;
+
+	up.out.src = address("[2001:db8::1]:50000");
+	up.out.dst = address("[2001:db8::1]:50002");
+	up.next_hop = FLOW_NEXT_HOP_SELF;
+	up.bucket = 3;
+	number = add_flow(table, &up, NOW);
+	slot = read_slot(number);
+	assert_int_equal(slot.in.family, FLOW_IPV4);
+	assert_int_equal(slot.out.family, FLOW_IPV6);
+	assert_int_equal(slot.next_hop, FLOW_NEXT_HOP_SELF);
+	assert_int_equal(slot.bucket, 3);
+	assert_int_equal(slot.peer_hop, 0);
+	down.out = (__typeof__(down.out)){up.in.dst, up.in.src, 0x4001};
+	slot = read_slot(add_flow(table, &down, NOW));
+	assert_int_equal(slot.in.family, FLOW_IPV6);
+	assert_int_equal(slot.out.family, FLOW_IPV4);
+	assert_int_equal(slot.out.form, FLOW_FORM_CHANNEL);
+	flow_table_free(&table);
+}
+
+static void break_spec(struct flow_spec *spec, unsigned int how)
+{
+	const struct addr none = {0}, v6 = address("[2001:db8::7]:7"), port = {.port = 7};
+
+	switch (how) {
+	case 0:
+		spec->in.dst = v6; /* all that are tried here come in over IPv4 */
+		break;
+	case 1:
+		spec->in.src = none;
+		break;
+	case 2:
+		spec->in.dst = none;
+		break;
+	case 3:
+		spec->out.src = none;
+		break;
+	case 4:
+		spec->in.dst.port = 0;
+		break;
+	case 5:
+		spec->out.src.port = 0;
+		break;
+	case 6:
+		/* Without a port where there must be one, with one where there must be none. */
+		spec->in.src.port = spec->in.src.port ? 0 : 7;
+		break;
+	case 7:
+		spec->out.dst = spec->out.dst.family ? none : v6;
+		break;
+	case 8:
+		spec->out.dst = port;
+		break;
+	case 9:
+		spec->in.channel ^= 0x4001;
+		break;
+	case 10:
+		spec->out.channel ^= 0x4002;
+		break;
+	case 11:
+		spec->next_hop = 16;
+		break;
+	case 12:
+		spec->peer_hop = spec->peer_hop ? 16 : 1;
+		break;
+	case 13:
+		spec->bucket = FIXTURE_BUCKETS;
+		break;
+	case 14:
+		spec->role = 3;
+		break;
+	case 15:
+		/* Never a sender's nor a permission's; a channel's number is out of range. */
+		if (spec->role == FLOW_ROLE_CHANNEL)
+			spec->in.channel = 0x5000;
+		else
+			spec->next_hop = FLOW_NEXT_HOP_SELF;
+		break;
+	default:
+		fail();
+	}
+}
+
+#define BREAKS 16
+
+static void a_spec_that_is_not_what_its_role_has_is_refused(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec down = to_client6(),
+			 whole[] = {to_peer(1), sender("192.0.2.1:50000"), permission()};
 	uint32_t slot = 77;
 
-	both_channels.out.channel = 0x4002;
-	no_channel.in.channel = 0;
-	mixed.out = to_client6().in;
-	broken.in.dst = to_client6().in.dst;
-	assert_int_equal(flow_table_add(table, &both_channels, NOW, &slot), -EOPNOTSUPP);
-	assert_int_equal(flow_table_add(table, &no_channel, NOW, &slot), -EOPNOTSUPP);
-	assert_int_equal(flow_table_add(table, &mixed, NOW, &slot), -EOPNOTSUPP);
-	assert_int_equal(flow_table_add(table, &broken, NOW, &slot), -EINVAL);
-	assert_int_equal(flow_table_add(table, &empty, NOW, &slot), -EINVAL);
+	for (size_t i = 0; i < ARRAY_SIZE(whole); i++) {
+		for (unsigned int how = 0; how < BREAKS; how++) {
+			struct flow_spec spec = whole[i];
+
+			break_spec(&spec, how);
+			if (flow_table_add(table, &spec, NOW, &slot) != -EINVAL)
+				fail_msg("spec %zu broken in way %u was taken", i, how);
+		}
+		flow_table_remove(table, add_flow(table, &whole[i], NOW), NOW);
+	}
+	/* What goes to a client does not come back into the relay. */
+	down.next_hop = FLOW_NEXT_HOP_SELF;
+	assert_int_equal(flow_table_add(table, &down, NOW, &slot), -EINVAL);
 	assert_int_equal(flow_table_used(table), 0);
 	assert_int_equal(slot, 77);
+	flow_table_free(&table);
+}
+
+static void a_slot_used_anew_keeps_nothing_of_the_flow_before(void **state)
+{
+	struct flow_table *table = open_table(*state, 0);
+	struct flow_spec first = permission(), second = to_peer(1234);
+	uint64_t now = NOW;
+	struct flow_slot slot;
+
+	first.bucket = 2;
+	for (int i = 0; i < FIXTURE_SLOTS / 2; i++)
+		flow_table_remove(table, add_flow(table, &first, now), now);
+	now += FLOW_GRACE_NS;
+	slot = read_slot(add_flow(table, &second, now));
+	assert_int_equal(slot.generation, 2);
+	assert_int_equal(slot.peer_hop, 0);
+	assert_int_equal(slot.bucket, 0);
+	assert_int_equal(slot.out.family, FLOW_IPV4);
 	flow_table_free(&table);
 }
 
@@ -298,7 +506,7 @@ static void count_on_every_cpu(uint32_t slot, uint64_t packets, uint64_t bytes)
 static void traffic_is_summed_over_cpus_and_begins_anew_with_the_next_flow(void **state)
 {
 	struct flow_table *table = open_table(*state, 0);
-	struct flow_spec spec = to_peer(0);
+	struct flow_spec spec = to_peer(1);
 	uint64_t cpus = (uint64_t)libbpf_num_possible_cpus(), now = NOW;
 	struct flow_counter counter;
 	uint32_t number;
@@ -333,7 +541,12 @@ int main(void)
 		fixture_test(a_full_table_is_enospc_until_a_slots_grace_is_over),
 		fixture_test(a_key_that_is_taken_is_eexist_and_the_first_flow_stays),
 		fixture_test(a_full_index_is_enospc),
-		fixture_test(flows_the_program_cannot_carry_are_refused),
+		fixture_test(a_sender_is_found_by_the_family_of_its_peers_and_has_no_destination),
+		fixture_test(a_permission_is_found_under_port_0_and_has_two_hops),
+		fixture_test(
+			a_channel_may_lead_from_one_family_to_the_other_and_back_into_the_relay),
+		fixture_test(a_spec_that_is_not_what_its_role_has_is_refused),
+		fixture_test(a_slot_used_anew_keeps_nothing_of_the_flow_before),
 		fixture_test(traffic_is_summed_over_cpus_and_begins_anew_with_the_next_flow),
 	};
 

@@ -49,6 +49,7 @@ static void the_null_twin_takes_everything_and_does_nothing(void **state)
 	assert_int_equal(addr_parse_ip("192.0.2.1", &ip), 0);
 	assert_int_equal(kernel_own(*state, &ip, 3478, 49152, 65535), 0);
 	kernel_set_next_hop(*state, 1, &hop);
+	kernel_set_bucket(*state, 1, 20000000, 100);
 	assert_int_equal(kernel_settle(*state, 1), 0);
 	kernel_attach_done(*state);
 	assert_int_equal(kernel_read_stats(*state, &stats), 0);

@@ -23,6 +23,10 @@
 #include "kernel/state.h"
 #include "turnpike.skel.h"
 
+/* RFC 8656 12: the numbers that a ChannelBind may ask for. */
+#define CHANNEL_FIRST 0x4000
+#define CHANNEL_LAST  0x4FFF
+
 struct flow_table {
 	struct kernel *kernel;
 	uint32_t worker;
@@ -133,30 +137,102 @@ void flow_table_free(struct flow_table **pointer)
 	free(table);
 }
 
-static struct flow_leg make_leg(const struct addr *src, const struct addr *dst, uint16_t channel)
+static bool is_channel(uint16_t number)
+{
+	return number >= CHANNEL_FIRST && number <= CHANNEL_LAST;
+}
+
+/* An address, and a port unless it must be none. */
+static bool is_end(const struct addr *a, bool with_port)
+{
+	return addr_ip_len(a) && (a->port != 0) == with_port;
+}
+
+static bool is_leg(const struct addr *src, const struct addr *dst)
+{
+	return src->family == dst->family && is_end(dst, true);
+}
+
+/* The addresses and channel numbers are those of the role. */
+static bool fits_role(const struct flow_spec *spec)
+{
+	bool permission = spec->role == FLOW_ROLE_PERMISSION;
+	bool has_in = is_end(&spec->in.src, !permission) && is_leg(&spec->in.src, &spec->in.dst);
+	bool has_out = is_end(&spec->out.src, true) && is_leg(&spec->out.src, &spec->out.dst);
+	bool has_channel = spec->in.channel || spec->out.channel;
+
+	switch (spec->role) {
+	case FLOW_ROLE_CHANNEL:
+		return has_in && has_out && !spec->in.channel != !spec->out.channel &&
+		       is_channel(spec->in.channel ? spec->in.channel : spec->out.channel);
+	case FLOW_ROLE_SENDER:
+		return has_in && is_end(&spec->out.src, true) &&
+		       spec->out.dst.family == ADDR_NONE && !spec->out.dst.port && !has_channel;
+	case FLOW_ROLE_PERMISSION:
+		return has_in && has_out && !has_channel;
+	}
+	return false;
+}
+
+/* What leaves for a client cannot be looked up again, and only a permission has a hop to a peer. */
+static bool hops_fit_role(const struct kernel *kernel, const struct flow_spec *spec)
+{
+	bool permission = spec->role == FLOW_ROLE_PERMISSION;
+	bool up = spec->role == FLOW_ROLE_CHANNEL && spec->in.channel;
+	uint32_t hops = kernel->options.next_hops;
+
+	if (spec->next_hop >= hops && !(up && spec->next_hop == FLOW_NEXT_HOP_SELF))
+		return false;
+	if (spec->peer_hop >= hops && spec->peer_hop != FLOW_NEXT_HOP_SELF)
+		return false;
+	return (permission || !spec->peer_hop) &&
+	       (spec->role != FLOW_ROLE_SENDER || !spec->next_hop);
+}
+
+static int check_spec(const struct kernel *kernel, const struct flow_spec *spec)
+{
+	bool bucket_exists = !spec->bucket || spec->bucket < kernel->options.buckets;
+
+	return fits_role(spec) && hops_fit_role(kernel, spec) && bucket_exists ? 0 : -EINVAL;
+}
+
+/* The client's side has a channel or indications, the peer's bare data. */
+static enum flow_form form_in(const struct flow_spec *spec)
+{
+	if (spec->role == FLOW_ROLE_SENDER)
+		return FLOW_FORM_INDICATION;
+	return spec->in.channel ? FLOW_FORM_CHANNEL : FLOW_FORM_UDP;
+}
+
+static enum flow_form form_out(const struct flow_spec *spec)
+{
+	if (spec->role == FLOW_ROLE_PERMISSION)
+		return FLOW_FORM_INDICATION;
+	return spec->out.channel ? FLOW_FORM_CHANNEL : FLOW_FORM_UDP;
+}
+
+/* What the key of the in leg has in place of a channel number, too. */
+static uint16_t channel_in(const struct flow_spec *spec)
+{
+	if (spec->role != FLOW_ROLE_SENDER)
+		return spec->in.channel;
+	return spec->out.src.family == ADDR_IPV4 ? FLOW_SEND_IPV4 : FLOW_SEND_IPV6;
+}
+
+static struct flow_leg make_leg(const struct addr *src, const struct addr *dst, uint16_t channel,
+				enum flow_form form)
 {
 	struct flow_leg leg = {
 		.sport = htons(src->port),
 		.dport = htons(dst->port),
 		.channel = htons(channel),
 		.family = src->family,
-		.form = channel ? FLOW_FORM_CHANNEL : FLOW_FORM_UDP,
+		.form = form,
 	};
 
 	memcpy(leg.src.v6, src->ip, addr_ip_len(src));
 	memcpy(leg.dst.v6, dst->ip, addr_ip_len(dst));
 	return leg;
-}
-
-static int check_spec(const struct flow_spec *spec)
-{
-	if (!addr_ip_len(&spec->in.src) || spec->in.src.family != spec->in.dst.family ||
-	    !addr_ip_len(&spec->out.src) || spec->out.src.family != spec->out.dst.family)
-		return -EINVAL;
-	/* One side is the client's channel, the other the peer's UDP, and both of one family. */
-	if (spec->in.src.family != spec->out.src.family || !spec->in.channel == !spec->out.channel)
-		return -EOPNOTSUPP;
-	return 0;
 }
 
 /* Counters are zeroed here and not on removal, when packets under way still count. */
@@ -190,10 +266,12 @@ static int publish(struct flow_table *table, uint32_t number, const struct flow_
 		return err;
 	slot->next_hop = spec->next_hop;
 	slot->expires_ns = spec->expires_ns;
-	slot->in = make_leg(&spec->in.src, &spec->in.dst, spec->in.channel);
-	slot->out = make_leg(&spec->out.src, &spec->out.dst, spec->out.channel);
+	slot->in = make_leg(&spec->in.src, &spec->in.dst, channel_in(spec), form_in(spec));
+	slot->out = make_leg(&spec->out.src, &spec->out.dst, spec->out.channel, form_out(spec));
 	slot->allocation = spec->allocation;
 	slot->worker = table->worker;
+	slot->peer_hop = spec->peer_hop;
+	slot->bucket = spec->bucket;
 	ref.generation = next_generation(table, number);
 	__atomic_store_n(&slot->generation, ref.generation, __ATOMIC_RELEASE);
 	fd = index_of(table, &slot->in, &key);
@@ -207,7 +285,7 @@ int flow_table_add(struct flow_table *table, const struct flow_spec *spec, uint6
 		   uint32_t *ret_slot)
 {
 	uint32_t number;
-	int err = kernel_is_null(table->kernel) ? -EOPNOTSUPP : check_spec(spec);
+	int err = kernel_is_null(table->kernel) ? -EOPNOTSUPP : check_spec(table->kernel, spec);
 
 	if (!err)
 		err = slot_ring_take(&table->free, now_ns, &number);
@@ -230,6 +308,11 @@ void flow_table_set_expiry(struct flow_table *table, uint32_t slot, uint64_t exp
 void flow_table_set_next_hop(struct flow_table *table, uint32_t slot, uint32_t next_hop)
 {
 	__atomic_store_n(&slot_in_use(table, slot)->next_hop, next_hop, __ATOMIC_RELAXED);
+}
+
+void flow_table_set_peer_hop(struct flow_table *table, uint32_t slot, uint32_t peer_hop)
+{
+	__atomic_store_n(&slot_in_use(table, slot)->peer_hop, peer_hop, __ATOMIC_RELAXED);
 }
 
 void flow_table_remove(struct flow_table *table, uint32_t slot, uint64_t now_ns)

@@ -8,15 +8,38 @@
 
 #include "kernel/kernel.h"
 
-/* One direction of one channel. Addresses of a leg have one family. */
+/*
+ * What a slot is for, as include/turnpike/flow.h tells it. Ports are 0 and addresses missing only
+ * where it is said here:
+ *
+ *               in.src       in.dst     out.src    out.dst    channel of
+ *   CHANNEL up  client       listener   relayed    peer       in
+ *        down   peer         relayed    listener   client     out
+ *   SENDER      client       listener   relayed    (none)     neither
+ *   PERMISSION  peer, port 0 relayed    listener   client     neither
+ */
+enum flow_role {
+	FLOW_ROLE_CHANNEL,    /* up or down by which leg has the number, 0x4000 to 0x4FFF */
+	FLOW_ROLE_SENDER,     /* Send indications for peers of out.src's family */
+	FLOW_ROLE_PERMISSION, /* all ports of one peer, to the client as Data indications */
+};
+
+/* The addresses of a leg have one family; the two legs may differ. */
 struct flow_spec {
 	struct {
 		struct addr src, dst;
-		uint16_t channel; /* 0: bare UDP */
+		uint16_t channel; /* host order; 0: none */
 	} in, out;
 	uint64_t expires_ns; /* CLOCK_MONOTONIC */
-	uint32_t next_hop;   /* id, 0 for none yet */
+	/*
+	 * Ids, 0 for none yet. FLOW_NEXT_HOP_SELF: the peer is another allocation of this relay. A
+	 * sender has none: its packets take the peer_hop of the permission that they meet.
+	 */
+	uint32_t next_hop;
 	uint32_t allocation; /* for people who dump the map */
+	enum flow_role role;
+	uint32_t peer_hop; /* of a permission only */
+	uint32_t bucket;   /* id, 0 for no limit of bandwidth */
 };
 
 struct flow_table;
@@ -28,14 +51,16 @@ void flow_table_free(struct flow_table **table);
 
 /*
  * Installs a flow; it is live when this returns. Returns 0; -ENOSPC if slots or maps are full;
- * -EEXIST if the key is taken; -EOPNOTSUPP without a kernel path, between families, or unless one
- * side is a channel and the other bare UDP; -EINVAL if a leg's addresses do not fit together.
+ * -EEXIST if the key is taken; -EOPNOTSUPP without a kernel path; -EINVAL if the spec is not what
+ * its role has, or names a hop or bucket beyond the options'.
  */
 int flow_table_add(struct flow_table *table, const struct flow_spec *spec, uint64_t now_ns,
 		   uint32_t *ret_slot);
 /* Each is one aligned store, seen by the next packet. */
 void flow_table_set_expiry(struct flow_table *table, uint32_t slot, uint64_t expires_ns);
 void flow_table_set_next_hop(struct flow_table *table, uint32_t slot, uint32_t next_hop);
+/* Of a permission. */
+void flow_table_set_peer_hop(struct flow_table *table, uint32_t slot, uint32_t peer_hop);
 /* Dead when this returns; the slot is used again after FLOW_GRACE_NS. */
 void flow_table_remove(struct flow_table *table, uint32_t slot, uint64_t now_ns);
 

@@ -225,6 +225,34 @@ uint64_t kernel_settle(struct kernel *kernel, uint64_t now)
 	return next_ns;
 }
 
+/* What 1024 bytes cost; rounded up, so that the rate is never more than was asked for. */
+static uint32_t cost_of_kib(uint64_t bits_per_second)
+{
+	const uint64_t one_per_second = 1024 * 8 * NSEC_PER_SEC;
+	uint64_t cost;
+
+	if (!bits_per_second)
+		return 0;
+	cost = one_per_second / bits_per_second + (one_per_second % bits_per_second != 0);
+	return (uint32_t)MIN(cost, (uint64_t)UINT32_MAX);
+}
+
+void kernel_set_bucket(struct kernel *kernel, uint32_t id, uint64_t bits_per_second,
+		       uint32_t burst_ms)
+{
+	struct flow_bucket *bucket;
+
+	if (kernel_is_null(kernel) || !kernel->buckets)
+		return;
+	ASSERT(id > 0 && id < kernel->options.buckets);
+	bucket = &kernel->buckets[id];
+	__atomic_store_n(&bucket->ns_per_kib, cost_of_kib(bits_per_second), __ATOMIC_RELAXED);
+	__atomic_store_n(&bucket->burst_ms, burst_ms, __ATOMIC_RELAXED);
+	/* Times that are long past: nothing is owed. */
+	__atomic_store_n(&bucket->to_peer_ns, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&bucket->to_client_ns, 0, __ATOMIC_RELAXED);
+}
+
 int kernel_read_stats(const struct kernel *kernel, struct flow_stats *ret)
 {
 	_cleanup_free_ struct flow_stats *cpus = NULL;

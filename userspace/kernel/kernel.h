@@ -39,8 +39,9 @@ const char *kernel_mode_name(enum kernel_mode mode);
 struct kernel_options {
 	enum kernel_mode mode;
 	const char *pin_path;
-	uint32_t slots;	    /* flows: two per channel */
+	uint32_t slots;	    /* flows: two per channel, one per sender and per permission */
 	uint32_t next_hops; /* ids 1 to next_hops - 1 */
+	uint32_t buckets;   /* ids 1 to buckets - 1; 0: none */
 	uint32_t workers;
 };
 
@@ -109,6 +110,13 @@ void kernel_set_next_hop(struct kernel *kernel, uint32_t id, const struct net_ho
  * call.
  */
 uint64_t kernel_settle(struct kernel *kernel, uint64_t now_ns);
+
+/*
+ * Gives a bucket its rate and a full burst: each way, data may come up to burst_ms ahead of its
+ * time. bits_per_second 0 is no limit. For ids of its own any thread may call.
+ */
+void kernel_set_bucket(struct kernel *kernel, uint32_t id, uint64_t bits_per_second,
+		       uint32_t burst_ms);
 
 /* Sums over all CPUs. 0 or -errno; zeros from the null twin. */
 int kernel_read_stats(const struct kernel *kernel, struct flow_stats *ret);

@@ -35,10 +35,12 @@ static int set_sizes(struct turnpike_bpf *program, const struct kernel_options *
 		{program->maps.nexthops, options->next_hops},
 		{program->maps.devices, MAX_DEVICES},
 		{program->maps.owned, MAX_OWNED},
+		/* No map is empty. */
+		{bpf_object__find_map_by_name(program->obj, "buckets"), MAX(options->buckets, 1U)},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		int err = bpf_map__set_max_entries(sizes[i].map, sizes[i].size);
+		int err = sizes[i].map ? bpf_map__set_max_entries(sizes[i].map, sizes[i].size) : 0;
 
 		if (err)
 			return err;
@@ -62,7 +64,9 @@ static int map_array(const struct bpf_map *map, size_t value_size, void **ret, s
 
 static int map_arrays(struct kernel *kernel)
 {
-	void *slots = NULL, *hops = NULL;
+	const struct bpf_map *buckets_map = bpf_object__find_map_by_name(kernel->program->obj,
+									 "buckets");
+	void *slots = NULL, *hops = NULL, *buckets = NULL;
 	int err = map_array(kernel->program->maps.slots, sizeof(struct flow_slot), &slots,
 			    &kernel->slots_len);
 
@@ -71,6 +75,10 @@ static int map_arrays(struct kernel *kernel)
 		err = map_array(kernel->program->maps.nexthops, sizeof(struct flow_next_hop), &hops,
 				&kernel->next_hop_len);
 	kernel->next_hop_map = hops;
+	if (!err && buckets_map)
+		err = map_array(buckets_map, sizeof(struct flow_bucket), &buckets,
+				&kernel->buckets_len);
+	kernel->buckets = buckets;
 	if (!err)
 		err = next_hops_new(hops, kernel->options.next_hops, &kernel->next_hops);
 	kernel->generations = calloc(kernel->options.slots, sizeof(*kernel->generations));
@@ -120,10 +128,13 @@ void load_undo(struct kernel *kernel)
 		munmap(kernel->slots, kernel->slots_len);
 	if (kernel->next_hop_map)
 		munmap(kernel->next_hop_map, kernel->next_hop_len);
+	if (kernel->buckets)
+		munmap(kernel->buckets, kernel->buckets_len);
 	free(kernel->generations);
 	turnpike_bpf__destroy(kernel->program);
 	kernel->slots = NULL;
 	kernel->next_hop_map = NULL;
+	kernel->buckets = NULL;
 	kernel->generations = NULL;
 	kernel->program = NULL;
 }

@@ -30,6 +30,8 @@ struct kernel {
 	size_t slots_len;
 	struct flow_next_hop *next_hop_map;
 	size_t next_hop_len;
+	struct flow_bucket *buckets;
+	size_t buckets_len;
 	struct next_hops *next_hops;
 	pthread_mutex_t next_hops_lock;
 	uint32_t *generations; /* the last one of each slot; a worker touches its own range */

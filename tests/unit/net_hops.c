@@ -161,6 +161,122 @@ static void a_hop_needs_a_link_that_is_known_and_up_and_ethernet(void **state)
 	assert_int_equal(told.count, 7);
 }
 
+/* Link 1 is a VLAN over 2, that one over 3, and so on down to a device of number `bottom`. */
+static void stack_vlans(struct hops *hops, unsigned int bottom)
+{
+	for (unsigned int i = 1; i <= bottom; i++) {
+		struct link_facts link = link_number(i);
+
+		link.vlan = i < bottom;
+		link.below = link.vlan ? i + 1 : 0;
+		link.tag = (struct net_tag){.protocol = 0x8100, .tci = (uint16_t)(100 * i)};
+		link.link.mac[5] = (uint8_t)i;
+		hops_set_link(hops, &link);
+	}
+}
+
+static void assert_tag(const struct net_tag *tag, uint16_t tci)
+{
+	assert_int_equal(tag->protocol, 0x8100);
+	assert_int_equal(tag->tci, tci);
+}
+
+static void a_hop_over_a_vlan_has_its_tag_and_the_device_below(void **state)
+{
+	struct hops *hops = *state;
+
+	stack_vlans(hops, 2);
+	add(hops, "192.0.2.1", NUD_REACHABLE, 0);
+	assert_true(told.hop.valid);
+	assert_int_equal(told.hop.ifindex, 2);
+	assert_int_equal(told.hop.mtu, 1500);
+	/* The source is the VLAN's, which need not have the address of the device. */
+	assert_int_equal(told.hop.src_mac[5], 1);
+	assert_int_equal(told.hop.tags, 1);
+	assert_tag(&told.hop.tag[0], 100);
+	assert_int_equal(told.hop.tag[1].tci, 0);
+}
+
+static void a_hop_over_two_vlans_has_the_outer_tag_first_and_room_for_one_less(void **state)
+{
+	struct hops *hops = *state;
+
+	stack_vlans(hops, 3);
+	add(hops, "192.0.2.1", NUD_REACHABLE, 0);
+	assert_true(told.hop.valid);
+	assert_int_equal(told.hop.ifindex, 3);
+	assert_int_equal(told.hop.mtu, 1496);
+	assert_int_equal(told.hop.src_mac[5], 1);
+	assert_int_equal(told.hop.tags, 2);
+	assert_tag(&told.hop.tag[0], 200);
+	assert_tag(&told.hop.tag[1], 100);
+}
+
+static void a_hop_over_more_vlans_or_none_below_is_not_valid(void **state)
+{
+	struct hops *hops = *state;
+	struct link_facts stray = link_number(1);
+
+	stack_vlans(hops, 4);
+	add(hops, "192.0.2.1", NUD_REACHABLE, 0);
+	assert_false(told.hop.valid);
+	stray.vlan = true;
+	hops_set_link(hops, &stray);
+	assert_false(told.hop.valid);
+	stray.vlan = false;
+	hops_set_link(hops, &stray);
+	assert_true(told.hop.valid);
+}
+
+static void every_level_of_a_stack_is_told_when_it_changes(void **state)
+{
+	struct hops *hops = *state;
+	uint32_t id;
+
+	stack_vlans(hops, 3);
+	id = add(hops, "192.0.2.1", NUD_REACHABLE, 0);
+	for (unsigned int i = 1; i <= 3; i++) {
+		struct link_facts link = link_number(i);
+
+		link.vlan = i < 3;
+		link.below = i < 3 ? i + 1 : 0;
+		link.link.mtu = 1400;
+		hops_set_link(hops, &link);
+		assert_int_equal(told.hop.mtu, i < 3 ? 1400 : 1396);
+		assert_int_equal(told.hop.tags, 2);
+		link.link.up = false;
+		hops_set_link(hops, &link);
+		assert_false(told.hop.valid);
+		stack_vlans(hops, 3);
+		assert_true(told.hop.valid);
+		assert_int_equal(told.hop.mtu, 1496);
+		hops_remove_link(hops, i);
+		assert_false(told.hop.valid);
+		stack_vlans(hops, 3);
+		assert_true(told.hop.valid);
+	}
+	assert_int_equal(told.id, id);
+}
+
+static void a_tag_that_changes_is_told(void **state)
+{
+	struct hops *hops = *state;
+	struct link_facts link = link_number(1);
+
+	stack_vlans(hops, 2);
+	add(hops, "192.0.2.1", NUD_REACHABLE, 0);
+	told.count = 0;
+	link.vlan = true;
+	link.below = 2;
+	link.link.mac[5] = 1;
+	link.tag = (struct net_tag){.protocol = 0x8100, .tci = 100 | 5 << 13};
+	hops_set_link(hops, &link);
+	assert_int_equal(told.count, 1);
+	assert_tag(&told.hop.tag[0], 100 | 5 << 13);
+	hops_set_link(hops, &link);
+	assert_int_equal(told.count, 1);
+}
+
 static void only_a_link_that_comes_or_goes_moves_routes(void **state)
 {
 	struct hops *hops = *state;
@@ -338,6 +454,11 @@ int main(void)
 		on_a_table(a_hop_is_valid_in_these_neighbour_states_only),
 		on_a_table(a_hop_needs_a_unicast_ethernet_address),
 		on_a_table(a_hop_needs_a_link_that_is_known_and_up_and_ethernet),
+		on_a_table(a_hop_over_a_vlan_has_its_tag_and_the_device_below),
+		on_a_table(a_hop_over_two_vlans_has_the_outer_tag_first_and_room_for_one_less),
+		on_a_table(a_hop_over_more_vlans_or_none_below_is_not_valid),
+		on_a_table(every_level_of_a_stack_is_told_when_it_changes),
+		on_a_table(a_tag_that_changes_is_told),
 		on_a_table(only_a_link_that_comes_or_goes_moves_routes),
 		on_a_table(news_that_change_nothing_are_not_told),
 		on_a_table(a_resync_forgets_what_it_does_not_mention_and_tells_it_once),

@@ -4,6 +4,7 @@
  */
 #include "kernel/kernel.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -19,6 +20,8 @@
 #include "kernel/problem.h"
 #include "kernel/state.h"
 #include "turnpike.skel.h"
+
+_Static_assert(NET_TAGS_MAX == FLOW_TAGS_MAX, "a hop's tags all fit");
 
 static const char *const mode_names[] = {
 #define X(constant, name) [KERNEL_MODE_##constant] = name,
@@ -207,6 +210,12 @@ void kernel_set_next_hop(struct kernel *kernel, uint32_t id, const struct net_ho
 	ASSERT(id > 0 && id < kernel->options.next_hops);
 	memcpy(entry.src_mac, hop->src_mac, sizeof(entry.src_mac));
 	memcpy(entry.dst_mac, hop->dst_mac, sizeof(entry.dst_mac));
+	entry.tags = hop->tags;
+	for (int i = 0; i < hop->tags; i++)
+		entry.tag[i] = (struct flow_tag){
+			.protocol = htons(hop->tag[i].protocol),
+			.tci = htons(hop->tag[i].tci),
+		};
 	entry.valid = hop->valid && attach_has(kernel, hop->ifindex);
 	pthread_mutex_lock(&kernel->next_hops_lock);
 	next_hops_set(kernel->next_hops, id, &entry, now_ns());

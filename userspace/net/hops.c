@@ -16,6 +16,8 @@
 #define uthash_nonfatal_oom(element) (element)->hashed = false
 #include <uthash.h>
 
+#define VLAN_TAG_LEN 4
+
 struct link {
 	struct link_facts facts;
 	bool hashed;
@@ -125,20 +127,58 @@ static struct link *find_link(const struct hops *hops, unsigned int ifindex)
 	return link;
 }
 
+static bool is_usable(const struct link *link)
+{
+	return link && link->facts.link.up && link->facts.ethernet;
+}
+
+static void add_outer_tag(struct net_hop *content, struct net_tag tag)
+{
+	memmove(&content->tag[1], &content->tag[0], sizeof(content->tag) - sizeof(tag));
+	content->tag[0] = tag;
+	content->tags++;
+}
+
+/*
+ * Goes down from a link through its VLANs to the device that transmits, and adds what they have to
+ * say to the content: index, tags, MTU. False if a level is missing or down, or if there are too
+ * many.
+ *
+ * A driver lets a frame be one tag longer than its MTU and the Ethernet header (and so does the
+ * kernel where a program redirects to it), but not two.
+ */
+static bool descend(const struct hops *hops, const struct link *link, struct net_hop *content)
+{
+	content->mtu = link->facts.link.mtu;
+	for (; link->facts.vlan; content->mtu = MIN(content->mtu, link->facts.link.mtu)) {
+		if (content->tags == NET_TAGS_MAX)
+			return false;
+		add_outer_tag(content, link->facts.tag);
+		link = find_link(hops, link->facts.below);
+		if (!is_usable(link))
+			return false;
+	}
+	content->ifindex = link->facts.link.ifindex;
+	if (content->tags > 1)
+		content->mtu = MIN(content->mtu, link->facts.link.mtu - VLAN_TAG_LEN);
+	return true;
+}
+
 /* A hop that cannot be used says nothing but so: its MTU and addresses changing is no news. */
 static struct net_hop hop_content(const struct hops *hops, const struct hop *hop)
 {
 	const struct link *link = find_link(hops, hop->key.neigh.ifindex);
-	struct net_hop content = {.ifindex = hop->key.neigh.ifindex};
+	const struct net_hop nothing = {.ifindex = hop->key.neigh.ifindex};
+	struct net_hop content = {0};
 
-	if (!link || !link->facts.link.up || !link->facts.ethernet ||
-	    !neigh_is_usable(&hop->neighbour->facts))
-		return content;
-	content.mtu = link->facts.link.mtu;
+	if (!is_usable(link) || !neigh_is_usable(&hop->neighbour->facts) ||
+	    !descend(hops, link, &content))
+		return nothing;
 	if (hop->key.family == ADDR_IPV6 && link->facts.mtu6)
 		content.mtu = MIN(content.mtu, link->facts.mtu6);
 	if (hop->key.route_mtu)
 		content.mtu = MIN(content.mtu, hop->key.route_mtu);
+	/* A VLAN device may have an address that is not that of the link below. */
 	memcpy(content.src_mac, link->facts.link.mac, sizeof(content.src_mac));
 	memcpy(content.dst_mac, hop->neighbour->facts.mac, sizeof(content.dst_mac));
 	content.valid = true;
@@ -148,6 +188,7 @@ static struct net_hop hop_content(const struct hops *hops, const struct hop *hop
 static bool content_equal(const struct net_hop *a, const struct net_hop *b)
 {
 	return a->ifindex == b->ifindex && a->mtu == b->mtu && a->valid == b->valid &&
+	       a->tags == b->tags && memcmp(a->tag, b->tag, sizeof(a->tag)) == 0 &&
 	       memcmp(a->src_mac, b->src_mac, sizeof(a->src_mac)) == 0 &&
 	       memcmp(a->dst_mac, b->dst_mac, sizeof(a->dst_mac)) == 0;
 }
@@ -165,13 +206,29 @@ static void refresh(struct hops *hops, struct hop *hop)
 	hops->changed(hops->ctx, hop_id(hops, hop), &hop->content);
 }
 
+/* Whether the hop's packets pass the link, as a VLAN or as the device below. */
+static bool passes(const struct hops *hops, const struct hop *hop, unsigned int ifindex)
+{
+	unsigned int at = hop->key.neigh.ifindex;
+
+	for (int level = 0; level <= NET_TAGS_MAX && at; level++) {
+		const struct link *link;
+
+		if (at == ifindex)
+			return true;
+		link = find_link(hops, at);
+		at = link && link->facts.vlan ? link->facts.below : 0;
+	}
+	return false;
+}
+
 /* The hops over one link, or all of them for 0. */
 static void refresh_link(struct hops *hops, unsigned int ifindex)
 {
 	for (uint32_t i = 0; i < hops->max; i++) {
 		struct hop *hop = &hops->by_id[i];
 
-		if (hop->references && (!ifindex || hop->key.neigh.ifindex == ifindex))
+		if (hop->references && (!ifindex || passes(hops, hop, ifindex)))
 			refresh(hops, hop);
 	}
 }

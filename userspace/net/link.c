@@ -4,8 +4,10 @@
  */
 #include "net/link.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_arp.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
@@ -15,6 +17,9 @@
 #ifndef RTEXT_FILTER_SKIP_STATS
 #define RTEXT_FILTER_SKIP_STATS (1 << 3)
 #endif
+
+#define VLAN_ID_MASK	    0x0fff
+#define VLAN_PRIORITY_SHIFT 13
 
 static uint32_t parse_xdp_program(const struct nlattr *attribute)
 {
@@ -44,6 +49,51 @@ static uint32_t parse_mtu6(const struct nlattr *attribute)
 	return conf[DEVCONF_MTU6] > 0 ? (uint32_t)conf[DEVCONF_MTU6] : 0;
 }
 
+/*
+ * Tagged by the egress map of the VLAN device as packets of a socket that sets no priority: theirs
+ * is 0.
+ */
+static uint16_t parse_vlan_priority(const struct nlattr *egress)
+{
+	struct ifla_vlan_qos_mapping mapping;
+	const struct nlattr *attribute;
+
+	if (!egress)
+		return 0;
+	mnl_attr_for_each_nested(attribute, egress)
+	{
+		if (mnl_attr_get_payload_len(attribute) < sizeof(mapping))
+			continue;
+		memcpy(&mapping, mnl_attr_get_payload(attribute), sizeof(mapping));
+		if (mapping.from == 0)
+			return (uint16_t)((mapping.to & 7) << VLAN_PRIORITY_SHIFT);
+	}
+	return 0;
+}
+
+/* What the message says of a VLAN device; nothing for other kinds of links. */
+static void parse_vlan(const struct nlattr *const *tb, struct link_facts *facts)
+{
+	const struct nlattr *info[IFLA_INFO_DATA + 1], *vlan[IFLA_VLAN_PROTOCOL + 1];
+	const struct nlattr *kind;
+
+	netlink_nested(tb[IFLA_LINKINFO], info, IFLA_INFO_DATA);
+	kind = info[IFLA_INFO_KIND];
+	if (!kind || mnl_attr_get_payload_len(kind) < sizeof("vlan") - 1 ||
+	    strncmp(mnl_attr_get_str(kind), "vlan", mnl_attr_get_payload_len(kind)) != 0)
+		return;
+	netlink_nested(info[IFLA_INFO_DATA], vlan, IFLA_VLAN_PROTOCOL);
+	facts->vlan = true;
+	facts->tag.protocol = vlan[IFLA_VLAN_PROTOCOL]
+				      ? ntohs(netlink_u16(vlan[IFLA_VLAN_PROTOCOL]))
+				      : ETH_P_8021Q;
+	facts->tag.tci = (netlink_u16(vlan[IFLA_VLAN_ID]) & VLAN_ID_MASK) |
+			 parse_vlan_priority(vlan[IFLA_VLAN_EGRESS_QOS]);
+	/* An index is of the namespace it is said to be of. */
+	if (!tb[IFLA_LINK_NETNSID])
+		facts->below = netlink_u32(tb[IFLA_LINK]);
+}
+
 bool link_parse(const struct nlmsghdr *message, struct link_facts *ret)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
@@ -61,6 +111,7 @@ bool link_parse(const struct nlmsghdr *message, struct link_facts *ret)
 	facts.link.xdp_program = parse_xdp_program(tb[IFLA_XDP]);
 	facts.mtu6 = parse_mtu6(tb[IFLA_AF_SPEC]);
 	facts.ethernet = info->ifi_type == ARPHRD_ETHER;
+	parse_vlan(tb, &facts);
 	if (tb[IFLA_IFNAME])
 		snprintf(facts.link.name, sizeof(facts.link.name), "%.*s",
 			 (int)mnl_attr_get_payload_len(tb[IFLA_IFNAME]),

@@ -16,6 +16,10 @@ struct link_facts {
 	/* What IPv6 uses; a router advertisement may lower it. 0 if the link has no IPv6. */
 	uint32_t mtu6;
 	bool ethernet;
+	/* A VLAN device tags what it sends and hands it to the link below. */
+	bool vlan;
+	struct net_tag tag;
+	unsigned int below; /* 0: in another network namespace, or none */
 };
 
 /* False for messages that are not about a link itself, such as those of bridge ports. */

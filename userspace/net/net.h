@@ -29,8 +29,9 @@ struct net_address {
 int net_list_addresses(struct net_address **ret, size_t *ret_count);
 
 /*
- * Where packets to dst leave: interface, and the source address the host would choose (src may
- * be NULL, or an address that policy rules look at). 0, -ENETUNREACH, or another -errno.
+ * Where UDP packets to dst leave: interface, and the source address the host would choose (src may
+ * be NULL, or an address that policy rules look at; ports count where they are not 0). 0,
+ * -ENETUNREACH, or another -errno.
  */
 int net_query_route(const struct addr *src, const struct addr *dst, unsigned int *ret_ifindex,
 		    struct addr *ret_source);
@@ -47,14 +48,31 @@ struct net_link {
 
 /* 0, -ENODEV if there is no such link, or another -errno. */
 int net_query_link(const char *name, struct net_link *ret);
+/*
+ * The link whose driver sends and receives for this one: below all its VLANs, itself if it is none.
+ * 0; -ENODEV if either is not there, -EXDEV if it is in another network namespace, -ELOOP if there
+ * are more than NET_TAGS_MAX VLANs, or another -errno.
+ */
+int net_query_bottom_link(const char *name, struct net_link *ret);
+
+#define NET_TAGS_MAX 2
+
+/* A VLAN tag, both in host order: 0x8100 or 0x88a8; the VLAN's number and its priority. */
+struct net_tag {
+	uint16_t protocol;
+	uint16_t tci;
+};
 
 /* What a packet to some destination needs to be sent by hand. */
 struct net_hop {
-	unsigned int ifindex;
-	uint32_t mtu; /* the smaller of link and route */
+	unsigned int ifindex; /* of the device that transmits: below its VLANs */
+	uint32_t mtu;	      /* IP header and above: the smallest of the links and the route */
 	uint8_t src_mac[6];
 	uint8_t dst_mac[6];
-	bool valid; /* link up, Ethernet, neighbour resolved; unicast and not this host */
+	/* Links up at all levels, Ethernet, neighbour resolved; unicast and not this host. */
+	bool valid;
+	uint8_t tags;
+	struct net_tag tag[NET_TAGS_MAX]; /* the outer one first */
 };
 
 /* Ids are positive and below the limit given to net_open; 0 is never a hop. */
@@ -89,7 +107,8 @@ int net_fd(const struct net *net);
 int net_process(struct net *net);
 
 /*
- * The hop that packets from src to dst take; takes a reference. src may be NULL. A new hop asks
+ * The hop that UDP packets from src to dst take; takes a reference. src may be NULL; ports that are
+ * not 0 count, as rules and the choice among several paths may look at them. A new hop asks
  * the kernel to resolve the neighbour at once. Destinations on this host, broadcast, multicast,
  * link-local IPv6, tunnels of the route's own and blackholes give -ENETUNREACH. -ENOSPC if all ids
  * are in use.

@@ -149,6 +149,13 @@ void netlink_nested(const struct nlattr *parent, const struct nlattr **ret, unsi
 	mnl_attr_for_each_nested(attribute, parent) take_attribute(attribute, ret, max);
 }
 
+uint16_t netlink_u16(const struct nlattr *attribute)
+{
+	if (!attribute || mnl_attr_get_payload_len(attribute) < sizeof(uint16_t))
+		return 0;
+	return mnl_attr_get_u16(attribute);
+}
+
 uint32_t netlink_u32(const struct nlattr *attribute)
 {
 	if (!attribute || mnl_attr_get_payload_len(attribute) < sizeof(uint32_t))

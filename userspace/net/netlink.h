@@ -50,6 +50,7 @@ void netlink_attributes(const struct nlmsghdr *message, size_t header_len,
 void netlink_nested(const struct nlattr *parent, const struct nlattr **ret, unsigned int max);
 
 /* 0 if the attribute is not there or too short. */
+uint16_t netlink_u16(const struct nlattr *attribute);
 uint32_t netlink_u32(const struct nlattr *attribute);
 /* False, and nothing written, if the attribute is not an address of that AF_ family. */
 bool netlink_addr(const struct nlattr *attribute, int family, struct addr *ret);

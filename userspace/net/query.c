@@ -131,6 +131,27 @@ int net_query_route(const struct addr *src, const struct addr *dst, unsigned int
 	return 0;
 }
 
+int net_query_bottom_link(const char *name, struct net_link *ret)
+{
+	_cleanup_netlink_ struct netlink nl = {0};
+	struct link_facts facts;
+	int err = netlink_open(&nl);
+
+	if (!err)
+		err = link_query(&nl, name, 0, &facts);
+	for (int level = 0; !err && facts.vlan; level++) {
+		if (level == NET_TAGS_MAX)
+			err = -ELOOP;
+		else if (!facts.below)
+			err = -EXDEV;
+		else
+			err = link_query(&nl, NULL, facts.below, &facts);
+	}
+	if (!err)
+		*ret = facts.link;
+	return err;
+}
+
 int net_query_link(const char *name, struct net_link *ret)
 {
 	_cleanup_netlink_ struct netlink nl = {0};

@@ -4,8 +4,10 @@
  */
 #include "net/route.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <string.h>
 
 /* A gateway of the other family: two bytes of family, then the address. */
@@ -52,10 +54,17 @@ static struct nlmsghdr *route_request(char *buffer, const struct addr *src, cons
 	info->rtm_family = (unsigned char)netlink_family(dst);
 	info->rtm_dst_len = bits;
 	mnl_attr_put(request, RTA_DST, addr_ip_len(dst), dst->ip);
-	if (src) {
+	mnl_attr_put_u8(request, RTA_IP_PROTO, IPPROTO_UDP);
+	if (dst->port)
+		mnl_attr_put_u16(request, RTA_DPORT, htons(dst->port));
+	if (!src)
+		return request;
+	if (!addr_is_any(src)) {
 		info->rtm_src_len = bits;
 		mnl_attr_put(request, RTA_SRC, addr_ip_len(src), src->ip);
 	}
+	if (src->port)
+		mnl_attr_put_u16(request, RTA_SPORT, htons(src->port));
 	return request;
 }
 
@@ -68,8 +77,6 @@ int route_query(struct netlink *nl, const struct addr *src, const struct addr *d
 
 	if (!addr_ip_len(dst) || (src && src->family != dst->family))
 		return -EAFNOSUPPORT;
-	if (src && addr_is_any(src))
-		src = NULL;
 	err = netlink_ask(nl, route_request(buffer, src, dst), parse_route, &facts);
 	/*
 	 * What the kernel says where a route forbids: EINVAL for a blackhole (and for a source that
@@ -82,7 +89,7 @@ int route_query(struct netlink *nl, const struct addr *src, const struct addr *d
 	if (facts.type == RTN_BLACKHOLE || facts.type == RTN_UNREACHABLE ||
 	    facts.type == RTN_PROHIBIT || !facts.ifindex)
 		return -ENETUNREACH;
-	if (src)
+	if (src && !addr_is_any(src))
 		facts.source = *src;
 	facts.source.port = 0;
 	*ret = facts;

@@ -21,8 +21,9 @@ struct route_facts {
 };
 
 /*
- * src may be NULL. One of several paths is chosen by the kernel. Returns 0; -ENETUNREACH if there
- * is no route, or one that forbids; or another -errno.
+ * For UDP packets; src may be NULL, ports 0 where they are not known. One of several paths is
+ * chosen by the kernel, as it would choose it for such a packet from a socket of this host. Returns
+ * 0; -ENETUNREACH if there is no route, or one that forbids; or another -errno.
  */
 int route_query(struct netlink *nl, const struct addr *src, const struct addr *dst,
 		struct route_facts *ret);

@@ -52,6 +52,7 @@ static void the_null_twin_takes_everything_and_does_nothing(void **state)
 	kernel_set_bucket(*state, 1, 20000000, 100);
 	assert_int_equal(kernel_settle(*state, 1), 0);
 	kernel_attach_done(*state);
+	assert_false(kernel_refresh_attachments(*state));
 	assert_int_equal(kernel_read_stats(*state, &stats), 0);
 	assert_memory_equal(&stats, &zeros, sizeof(zeros));
 }
@@ -67,6 +68,17 @@ static void the_null_twin_attaches_nothing_and_says_so(void **state)
 	assert_string_equal(got.reason, "the kernel path is off");
 	assert_int_equal(kernel_attachments(*state, &all), 1);
 	assert_string_equal(all[0].name, "lo");
+}
+
+static void the_null_twin_may_be_left_as_well_as_closed(void **state)
+{
+	struct kernel *kernel = NULL;
+
+	(void)state;
+	assert_int_equal(kernel_open_null(&kernel), 0);
+	kernel_leave(&kernel);
+	assert_null(kernel);
+	kernel_leave(&kernel);
 }
 
 static void flows_on_the_null_twin_stay_on_the_sockets(void **state)
@@ -124,6 +136,7 @@ int main(void)
 						open_off, close_it),
 		cmocka_unit_test_setup_teardown(flows_on_the_null_twin_stay_on_the_sockets,
 						open_off, close_it),
+		cmocka_unit_test(the_null_twin_may_be_left_as_well_as_closed),
 		cmocka_unit_test(options_that_cannot_work_are_refused_with_a_reason),
 		cmocka_unit_test(modes_have_the_names_of_the_configuration),
 	};

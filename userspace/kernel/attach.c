@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "base/log.h"
 #include "kernel/pins.h"
 #include "kernel/problem.h"
+#include "kernel/publish.h"
 #include "kernel/state.h"
 #include "turnpike.skel.h"
 
@@ -85,11 +87,8 @@ void kernel_attach_done(struct kernel *kernel)
 	kernel->inherited_count = 0;
 }
 
-void attach_release_all(struct kernel *kernel)
+static void forget_all(struct kernel *kernel)
 {
-	kernel_attach_done(kernel);
-	for (size_t i = 0; i < kernel->attachment_count; i++)
-		drop_link(&kernel->links[i]);
 	free(kernel->links);
 	free(kernel->attachments);
 	kernel->links = NULL;
@@ -97,12 +96,20 @@ void attach_release_all(struct kernel *kernel)
 	kernel->attachment_count = 0;
 }
 
-bool attach_has(const struct kernel *kernel, unsigned int ifindex)
+void attach_release_all(struct kernel *kernel)
 {
+	kernel_attach_done(kernel);
 	for (size_t i = 0; i < kernel->attachment_count; i++)
-		if (kernel->links[i].fd >= 0 && kernel->links[i].ifindex == ifindex)
-			return true;
-	return false;
+		drop_link(&kernel->links[i]);
+	forget_all(kernel);
+}
+
+void attach_leave_all(struct kernel *kernel)
+{
+	kernel_attach_done(kernel);
+	for (size_t i = 0; i < kernel->attachment_count; i++)
+		cleanup_close(&kernel->links[i].fd);
+	forget_all(kernel);
 }
 
 size_t kernel_attachments(const struct kernel *kernel, const struct kernel_attachment **ret)
@@ -141,8 +148,9 @@ static enum kernel_mode attached_mode(unsigned int ifindex, uint32_t *ret_progra
 
 /*
  * An earlier daemon's link gets the new program in one step, without a packet in between that
- * meets neither. One of another mode than is wanted is let go of, and so is a generic one where
- * the driver may have learned better. Returns 0 if the link was taken over.
+ * meets neither. What the program needs to carry packets out by this interface is there before.
+ * A link of another mode than is wanted is let go of, and so is a generic one where the driver may
+ * have learned better. Returns 0 if the link was taken over.
  */
 static int take_over(struct kernel *kernel, struct kernel_attachment *attachment,
 		     struct kernel_link *link)
@@ -156,16 +164,18 @@ static int take_over(struct kernel *kernel, struct kernel_attachment *attachment
 	mode = attached_mode(link->ifindex, &program);
 	if (wanted == KERNEL_MODE_AUTO)
 		wanted = KERNEL_MODE_NATIVE;
-	if (mode != wanted || bpf_link_update(old->fd, program_fd(kernel), NULL) < 0) {
-		drop_link(old);
-		return -ENOENT;
-	}
-	if (bpf_obj_pin(old->fd, link->pin) < 0) {
+	if (mode != wanted || bpf_obj_pin(old->fd, link->pin) < 0) {
 		drop_link(old);
 		return -ENOENT;
 	}
 	link->fd = TAKE_FD(old->fd);
 	attachment->mode = mode;
+	publish_interfaces(kernel);
+	if (bpf_link_update(link->fd, program_fd(kernel), NULL) < 0) {
+		drop_link(link);
+		attachment->mode = KERNEL_MODE_OFF;
+		return -ENOENT;
+	}
 	return 0;
 }
 
@@ -223,6 +233,7 @@ static int attach_new(struct kernel *kernel, struct kernel_attachment *attachmen
 	int err;
 
 	attached_mode(link->ifindex, &program);
+	link->blocked = program != 0;
 	if (program) {
 		problem_of_other_program(program, attachment->reason, sizeof(attachment->reason));
 		return -EBUSY;
@@ -240,32 +251,6 @@ static int attach_new(struct kernel *kernel, struct kernel_attachment *attachmen
 			memcpy(attachment->reason, why, sizeof(why));
 	}
 	return err;
-}
-
-/*
- * Where the program may redirect to. A packet that was taken in native mode leaves only through a
- * driver's XDP transmit function, which an interface in generic mode may not have; the kernel
- * would drop it without a word. So with modes mixed the generic ones are left out, and packets
- * towards them pass up.
- */
-static void publish_devices(struct kernel *kernel)
-{
-	int fd = bpf_map__fd(kernel->program->maps.devices);
-	bool any_native = false;
-
-	for (size_t i = 0; i < kernel->attachment_count; i++)
-		any_native |= kernel->attachments[i].mode == KERNEL_MODE_NATIVE;
-	for (size_t i = 0; i < kernel->attachment_count; i++) {
-		uint32_t ifindex = kernel->links[i].ifindex;
-
-		if (kernel->links[i].fd < 0)
-			continue;
-		if (any_native && kernel->attachments[i].mode != KERNEL_MODE_NATIVE)
-			bpf_map_delete_elem(fd, &ifindex);
-		else if (bpf_map_update_elem(fd, &ifindex, &ifindex, BPF_ANY) < 0)
-			log_warning("kernel: no redirects to interface=%s err=%m",
-				    kernel->attachments[i].name);
-	}
 }
 
 static struct kernel_attachment *find_attachment(struct kernel *kernel, const char *ifname)
@@ -346,7 +331,65 @@ int kernel_attach(struct kernel *kernel, const char *ifname, struct kernel_attac
 	/* Asked twice, it is attached once. */
 	err = link->fd >= 0 ? 0 : attach(kernel, attachment, link);
 	if (!err)
-		publish_devices(kernel);
+		publish_interfaces(kernel);
 	*ret = *attachment;
 	return err;
+}
+
+/* It vanished, or its name is another's or nobody's now. */
+static bool is_lost(const struct kernel_attachment *attachment, const struct kernel_link *link)
+{
+	unsigned int ifindex;
+
+	return link->fd >= 0 && (link_ifindex(link->fd, &ifindex) < 0 ||
+				 ifindex != if_nametoindex(attachment->name));
+}
+
+/*
+ * A driver that refused is not asked again, which might reset its rings each time; only an
+ * interface that is a new one, or whose other program may be gone.
+ */
+static bool is_worth_a_try(const struct kernel_attachment *attachment,
+			   const struct kernel_link *link)
+{
+	unsigned int ifindex = if_nametoindex(attachment->name);
+
+	return link->fd < 0 && (ifindex != link->ifindex || (ifindex && link->blocked));
+}
+
+static bool refresh(struct kernel *kernel, struct kernel_attachment *attachment,
+		    struct kernel_link *link)
+{
+	bool lost = is_lost(attachment, link), was_blocked = link->blocked;
+	int err;
+
+	if (lost) {
+		log_warning("kernel: lost interface=%s", attachment->name);
+		drop_link(link);
+		link->ifindex = UINT_MAX; /* whatever has the name now is tried */
+	}
+	if (!is_worth_a_try(attachment, link))
+		return lost;
+	err = attach(kernel, attachment, link);
+	if (!err)
+		log_info("kernel: attached interface=%s mode=%s%s%s", attachment->name,
+			 kernel_mode_name(attachment->mode),
+			 attachment->reason[0] ? " reason=" : "", attachment->reason);
+	else if (!lost && !was_blocked)
+		log_warning("kernel: not attached interface=%s reason=\"%s\"", attachment->name,
+			    attachment->reason);
+	return lost || !err;
+}
+
+bool kernel_refresh_attachments(struct kernel *kernel)
+{
+	bool changed = false;
+
+	if (kernel_is_null(kernel))
+		return false;
+	for (size_t i = 0; i < kernel->attachment_count; i++)
+		changed |= refresh(kernel, &kernel->attachments[i], &kernel->links[i]);
+	if (changed)
+		publish_interfaces(kernel);
+	return changed;
 }

@@ -13,6 +13,7 @@ struct kernel;
 void attach_inherit(struct kernel *kernel);
 /* Detaches everything, inherited links too, and removes their pins. */
 void attach_release_all(struct kernel *kernel);
-bool attach_has(const struct kernel *kernel, unsigned int ifindex);
+/* Forgets everything and leaves it as it is. */
+void attach_leave_all(struct kernel *kernel);
 
 #endif

@@ -4,13 +4,11 @@
  */
 #include "kernel/kernel.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/macros.h"
@@ -20,8 +18,6 @@
 #include "kernel/problem.h"
 #include "kernel/state.h"
 #include "turnpike.skel.h"
-
-_Static_assert(NET_TAGS_MAX == FLOW_TAGS_MAX, "a hop's tags all fit");
 
 static const char *const mode_names[] = {
 #define X(constant, name) [KERNEL_MODE_##constant] = name,
@@ -83,7 +79,7 @@ int kernel_open_null(struct kernel **ret)
 
 	if (!kernel)
 		return -ENOMEM;
-	pthread_mutex_init(&kernel->next_hops_lock, NULL);
+	pthread_mutex_init(&kernel->hops_lock, NULL);
 	*ret = kernel;
 	return 0;
 }
@@ -123,6 +119,16 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret,
 	return 0;
 }
 
+static void release(struct kernel *kernel)
+{
+	if (!kernel_is_null(kernel))
+		load_undo(kernel);
+	pthread_mutex_destroy(&kernel->hops_lock);
+	free(kernel->carriers);
+	free(kernel->pin_path);
+	free(kernel);
+}
+
 void kernel_close(struct kernel **pointer)
 {
 	struct kernel *kernel = *pointer;
@@ -136,11 +142,18 @@ void kernel_close(struct kernel **pointer)
 		unpin_maps(kernel);
 		pins_remove_folder(kernel->pin_path);
 	}
-	if (!kernel_is_null(kernel))
-		load_undo(kernel);
-	pthread_mutex_destroy(&kernel->next_hops_lock);
-	free(kernel->pin_path);
-	free(kernel);
+	release(kernel);
+}
+
+void kernel_leave(struct kernel **pointer)
+{
+	struct kernel *kernel = *pointer;
+
+	*pointer = NULL;
+	if (!kernel)
+		return;
+	attach_leave_all(kernel);
+	release(kernel);
 }
 
 static int add_listen_port(struct flow_own *own, uint16_t port)
@@ -188,50 +201,6 @@ int kernel_own(struct kernel *kernel, const struct addr *ip, uint16_t listen_por
 	if (!err)
 		err = bpf_map_update_elem(fd, &key, &own, BPF_ANY);
 	return err == -E2BIG ? -ENOSPC : err;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-void kernel_set_next_hop(struct kernel *kernel, uint32_t id, const struct net_hop *hop)
-{
-	struct flow_next_hop_entry entry = {
-		.ifindex = hop->ifindex,
-		.mtu = (uint16_t)MIN(hop->mtu, (uint32_t)UINT16_MAX),
-	};
-
-	if (kernel_is_null(kernel))
-		return;
-	ASSERT(id > 0 && id < kernel->options.next_hops);
-	memcpy(entry.src_mac, hop->src_mac, sizeof(entry.src_mac));
-	memcpy(entry.dst_mac, hop->dst_mac, sizeof(entry.dst_mac));
-	entry.tags = hop->tags;
-	for (int i = 0; i < hop->tags; i++)
-		entry.tag[i] = (struct flow_tag){
-			.protocol = htons(hop->tag[i].protocol),
-			.tci = htons(hop->tag[i].tci),
-		};
-	entry.valid = hop->valid && attach_has(kernel, hop->ifindex);
-	pthread_mutex_lock(&kernel->next_hops_lock);
-	next_hops_set(kernel->next_hops, id, &entry, now_ns());
-	pthread_mutex_unlock(&kernel->next_hops_lock);
-}
-
-uint64_t kernel_settle(struct kernel *kernel, uint64_t now)
-{
-	uint64_t next_ns;
-
-	if (kernel_is_null(kernel))
-		return 0;
-	pthread_mutex_lock(&kernel->next_hops_lock);
-	next_ns = next_hops_settle(kernel->next_hops, now);
-	pthread_mutex_unlock(&kernel->next_hops_lock);
-	return next_ns;
 }
 
 /* What 1024 bytes cost; rounded up, so that the rate is never more than was asked for. */

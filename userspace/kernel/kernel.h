@@ -66,6 +66,11 @@ int kernel_open_null(struct kernel **ret);
  * that was mounted stays. Takes NULL.
  */
 void kernel_close(struct kernel **kernel);
+/*
+ * Lets go without a trace: interfaces stay attached, flows go on until they expire, pins stay for
+ * the next kernel_open to take over. As if the process had died. Takes NULL.
+ */
+void kernel_leave(struct kernel **kernel);
 bool kernel_is_null(const struct kernel *kernel);
 
 struct kernel_attachment {
@@ -87,7 +92,18 @@ int kernel_attach(struct kernel *kernel, const char *ifname, struct kernel_attac
 /* After the last kernel_attach: lets go of interfaces that only an earlier daemon was attached to.
  */
 void kernel_attach_done(struct kernel *kernel);
-/* All that were asked for, those that stayed without too. Valid until the next kernel_attach. */
+/*
+ * After links of the host changed (net_links_changed): attaches to interfaces that were asked for
+ * and are there only now, again to those that vanished and came back, and to those whose other
+ * program is gone; lets go of those that vanished or got another name. Hops that were published
+ * before become valid or invalid with their interface. True if anything changed. For the thread
+ * that attached.
+ */
+bool kernel_refresh_attachments(struct kernel *kernel);
+/*
+ * All that were asked for, those that stayed without too. Valid until the next kernel_attach or
+ * kernel_refresh_attachments.
+ */
 size_t kernel_attachments(const struct kernel *kernel, const struct kernel_attachment **ret);
 
 /*
@@ -99,7 +115,8 @@ int kernel_own(struct kernel *kernel, const struct addr *ip, uint16_t listen_por
 	       uint16_t relay_first, uint16_t relay_last);
 
 /*
- * Publishes a hop under its id. A hop over an interface that is not attached becomes invalid.
+ * Publishes a hop under its id. A hop over an interface that is not attached stays invalid until
+ * it is.
  * A change that comes within FLOW_GRACE_NS of the one before makes the hop invalid at once and is
  * published by kernel_settle when its time has come. Any thread may call.
  */

@@ -81,8 +81,9 @@ static int map_arrays(struct kernel *kernel)
 	kernel->buckets = buckets;
 	if (!err)
 		err = next_hops_new(hops, kernel->options.next_hops, &kernel->next_hops);
+	kernel->wanted_hops = calloc(kernel->options.next_hops, sizeof(*kernel->wanted_hops));
 	kernel->generations = calloc(kernel->options.slots, sizeof(*kernel->generations));
-	if (!err && !kernel->generations)
+	if (!err && (!kernel->generations || !kernel->wanted_hops))
 		err = -ENOMEM;
 	return err;
 }
@@ -131,10 +132,12 @@ void load_undo(struct kernel *kernel)
 	if (kernel->buckets)
 		munmap(kernel->buckets, kernel->buckets_len);
 	free(kernel->generations);
+	free(kernel->wanted_hops);
 	turnpike_bpf__destroy(kernel->program);
 	kernel->slots = NULL;
 	kernel->next_hop_map = NULL;
 	kernel->buckets = NULL;
 	kernel->generations = NULL;
+	kernel->wanted_hops = NULL;
 	kernel->program = NULL;
 }

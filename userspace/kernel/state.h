@@ -15,8 +15,9 @@ struct turnpike_bpf;
 
 /* A pinned bpf_link on one interface. */
 struct kernel_link {
-	int fd; /* -1: not attached */
-	unsigned int ifindex;
+	int fd;		      /* -1: not attached */
+	unsigned int ifindex; /* where it is, or was tried last; 0: there was no such interface */
+	bool blocked;	      /* by another program */
 	char pin[PATH_MAX];
 };
 
@@ -32,8 +33,13 @@ struct kernel {
 	size_t next_hop_len;
 	struct flow_bucket *buckets;
 	size_t buckets_len;
+
+	pthread_mutex_t hops_lock; /* of what follows here: every worker publishes hops */
 	struct next_hops *next_hops;
-	pthread_mutex_t next_hops_lock;
+	struct flow_next_hop_entry *wanted_hops; /* by id: valid over whatever interface */
+	unsigned int *carriers;			 /* indices of interfaces with the program */
+	size_t carrier_count;
+
 	uint32_t *generations; /* the last one of each slot; a worker touches its own range */
 
 	/* One for each interface that was asked for; links[i] belongs to attachments[i]. */

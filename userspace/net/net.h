@@ -57,6 +57,15 @@ int net_query_bottom_link(const char *name, struct net_link *ret);
 
 #define NET_TAGS_MAX 2
 
+/*
+ * For a thread without a struct net: a descriptor, the caller's to close, that is readable when
+ * something about links changed: they came, went, went up or down, got another name, XDP program
+ * or whatever else. 0 or -errno.
+ */
+int net_watch_links(int *ret_fd);
+/* Reads what is there, without blocking. True if there was anything. */
+bool net_links_changed(int fd);
+
 /* A VLAN tag, both in host order: 0x8100 or 0x88a8; the VLAN's number and its priority. */
 struct net_tag {
 	uint16_t protocol;

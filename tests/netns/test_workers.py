@@ -3,10 +3,11 @@
 
 import os
 
-from lib.case import add, check, equal
+from lib.case import add, case, check, equal
 from lib.relay import Relay
 from lib.stun import Client, Endpoint
 from lib.topology import TwoInterfaces
+from test_forms import Call
 
 CLIENTS = 32
 
@@ -45,6 +46,27 @@ def judge(relay, clients, peer, mode):
             packets = [a[p][way]["packets"] for p in ("daemon", "kernel")]
             equal(sum(packets), 3, f"packets {way}, by daemon and kernel {packets}")
             check(mode != "off" or packets[1] == 0, "the kernel carried with mode off")
+
+
+@case("turnpikectl allocations: the tables for people show who, where, until when, by which path")
+def tables_for_people_show_the_call(bench):
+    call = Call(bench, "native")
+    program = bench.program("turnpikectl")
+    text = bench.run(program, "--socket", call.relay.socket, "allocations")
+    lines = text.splitlines()
+    bench.note(text)
+    for wanted in (call.relayed[0], call.client.address[0], call.peer.address[0], "alice"):
+        check(wanted in text, f"{wanted} is not shown")
+    check(any("0x4001" in line and "kernel" in line for line in lines), "no channel by the kernel")
+    # Each table has a column EXPIRES; nothing that was just made ends in this second.
+    at = None
+    for line in lines:
+        if "EXPIRES" in line:
+            at = line.index("EXPIRES") + len("EXPIRES")
+        elif at and line.strip():
+            left = line[:at].split()[-1]
+            check(left != "0s", f"this expires in {left}: {line}")
+    check(at, "no column EXPIRES")
 
 
 for _mode in ("native", "off"):

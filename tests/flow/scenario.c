@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The relay of the scenarios: its making, its clock, and the driver that carries actions out. The
- * driver is strict: it fails the test when a socket is closed twice, a flow is removed that is
- * not there, or a port is bound that another socket holds.
+ * driver is strict: it fails the test when a socket is closed twice, or a port is bound that
+ * another socket holds. What the kernel path is told is checked in scenario_kernel.c.
  */
 #include "flow/scenario.h"
 
@@ -120,12 +120,17 @@ struct scenario *scenario_new(const struct options *options)
 	s->ports = make_ports(s, o);
 	s->config.credentials = s->credentials;
 	s->config.ports = s->ports;
+	s->config.bandwidth_bps = o->bandwidth_bps;
 	memset(s->config.nonce_key, 0x5a, sizeof(s->config.nonce_key));
 	s->config.nonce_lifetime_s = o->nonce_lifetime_s ? o->nonce_lifetime_s : 600;
 	s->config.allocations_max = o->allocations ? o->allocations : 100;
 	s->config.allocations_per_user = o->per_user;
 	s->config.permissions_per_allocation = o->permissions ? o->permissions : 64;
 	s->config.channels_per_allocation = o->channels ? o->channels : 64;
+	assert_int_equal(quota_new(credentials_count(s->credentials), s->config.allocations_max,
+				   o->per_user, &s->quota),
+			 0);
+	s->config.quota = s->quota;
 	set_policy(s, o);
 	refill(s);
 	for (int i = 0; i < SCENARIO_WORKERS; i++)
@@ -137,13 +142,15 @@ void scenario_free(struct scenario **s)
 {
 	for (int i = 0; i < SCENARIO_WORKERS; i++)
 		turn_free(&(*s)->turn[i]);
+	assert_int_equal(quota_used((*s)->quota), 0);
+	quota_free(&(*s)->quota);
 	ports_free(&(*s)->ports);
 	credentials_free(&(*s)->credentials);
 	free(*s);
 	*s = NULL;
 }
 
-static int socket_at(const struct scenario *s, const struct addr *internal)
+int scenario_socket_at(const struct scenario *s, const struct addr *internal)
 {
 	for (int i = 0; i < SCENARIO_SOCKETS; i++)
 		if (s->sockets[i].open && addr_equal(&s->sockets[i].internal, internal))
@@ -158,7 +165,7 @@ static int open_socket(struct scenario *s, const struct addr *internal, int work
 	while (s->sockets[handle].open)
 		handle = (handle + 1) % SCENARIO_SOCKETS;
 	s->next_socket = (handle + 1) % SCENARIO_SOCKETS;
-	assert_int_equal(socket_at(s, internal), -1);
+	assert_int_equal(scenario_socket_at(s, internal), -1);
 	s->sockets[handle] = (struct socket_state){
 		.open = true, .attached = attached, .internal = *internal, .worker = worker};
 	return handle;
@@ -182,46 +189,14 @@ static void keep(struct scenario *s, struct event *e, struct span part)
 	e->len += part.len;
 }
 
-static void close_socket(struct scenario *s, int worker, int handle)
+static void close_socket(struct scenario *s, int handle)
 {
-	(void)worker;
 	assert_in_range(handle, 0, SCENARIO_SOCKETS - 1);
 	assert_true(s->sockets[handle].open);
 	/* The flows that end at it are gone before it is. */
 	for (int w = 0; w < SCENARIO_WORKERS; w++)
-		for (int i = 0; i < SCENARIO_FLOWS; i++)
-			if (s->flows[w][i].live)
-				assert_false(addr_equal(&s->flows[w][i].flow.relayed,
-							&s->sockets[handle].internal));
+		scenario_check_forgotten(s, w, &s->sockets[handle].internal);
 	s->sockets[handle].open = false;
-}
-
-static void set_flow(struct scenario *s, int worker, const struct turn_flow *flow)
-{
-	struct flow_state *state;
-
-	assert_in_range(flow->flow, 0, SCENARIO_FLOWS - 1);
-	assert_true(flow->flow < turn_flow_limit(s->turn[worker]));
-	assert_true(flow->to_client_expires_ns <= flow->to_peer_expires_ns);
-	assert_true(flow->to_peer_expires_ns > s->now.mono_ns);
-	assert_true(socket_at(s, &flow->relayed) >= 0);
-	state = &s->flows[worker][flow->flow];
-	if (state->live) {
-		/* The same number again changes expiry and nothing else. */
-		assert_true(addr_equal(&state->flow.peer, &flow->peer));
-		assert_true(addr_equal(&state->flow.relayed, &flow->relayed));
-		assert_int_equal(state->flow.channel, flow->channel);
-		assert_true(state->flow.to_client_expires_ns != flow->to_client_expires_ns ||
-			    state->flow.to_peer_expires_ns != flow->to_peer_expires_ns);
-	}
-	*state = (struct flow_state){.live = true, .flow = *flow};
-}
-
-static void remove_flow(struct scenario *s, int worker, uint32_t flow)
-{
-	assert_in_range(flow, 0, SCENARIO_FLOWS - 1);
-	assert_true(s->flows[worker][flow].live);
-	s->flows[worker][flow].live = false;
 }
 
 static void check_relay(const struct scenario *s, int worker, int handle)
@@ -270,7 +245,7 @@ static void carry_out_one(struct scenario *s, int worker, const struct turn_acti
 	case TURN_OPEN_RELAY:
 		break;
 	case TURN_CLOSE_RELAY:
-		close_socket(s, worker, action->close_relay.relay);
+		close_socket(s, action->close_relay.relay);
 		break;
 	case TURN_ATTACH_RELAY:
 		assert_false(s->sockets[action->attach_relay.relay].attached);
@@ -278,10 +253,12 @@ static void carry_out_one(struct scenario *s, int worker, const struct turn_acti
 		s->sockets[action->attach_relay.relay].worker = worker;
 		break;
 	case TURN_SET_FLOW:
-		set_flow(s, worker, &action->set_flow);
-		break;
 	case TURN_REMOVE_FLOW:
-		remove_flow(s, worker, action->remove_flow.flow);
+	case TURN_SET_SENDER:
+	case TURN_REMOVE_SENDER:
+	case TURN_SET_GRANT:
+	case TURN_REMOVE_GRANT:
+		scenario_tell_kernel(s, worker, action);
 		break;
 	}
 }
@@ -331,7 +308,7 @@ void scenario_input(struct scenario *s, const struct client *c, struct span byte
 void scenario_peer_input(struct scenario *s, const struct addr *relay_internal, const char *peer,
 			 struct span data)
 {
-	int handle = socket_at(s, relay_internal);
+	int handle = scenario_socket_at(s, relay_internal);
 	struct addr from = addr_of(peer);
 
 	assert_true(handle >= 0);
@@ -339,6 +316,21 @@ void scenario_peer_input(struct scenario *s, const struct addr *relay_internal, 
 	refill(s);
 	turn_peer_input(s->turn[s->sockets[handle].worker], &s->now, &s->entropy, handle, &from,
 			data, &s->out);
+	carry_out(s, s->sockets[handle].worker);
+}
+
+void scenario_peer_error(struct scenario *s, const struct addr *relay_internal, const char *peer,
+			 uint8_t type, uint8_t code, uint32_t mtu)
+{
+	const struct turn_peer_error error = {
+		.peer = addr_of(peer), .type = type, .code = code, .mtu = mtu};
+	int handle = scenario_socket_at(s, relay_internal);
+
+	assert_true(handle >= 0);
+	s->event_count = s->bytes_used = 0;
+	refill(s);
+	turn_peer_error(s->turn[s->sockets[handle].worker], &s->now, &s->entropy, handle, &error,
+			&s->out);
 	carry_out(s, s->sockets[handle].worker);
 }
 
@@ -414,16 +406,6 @@ size_t scenario_open_sockets(const struct scenario *s)
 
 	for (int i = 0; i < SCENARIO_SOCKETS; i++)
 		count += s->sockets[i].open;
-	return count;
-}
-
-size_t scenario_live_flows(const struct scenario *s)
-{
-	size_t count = 0;
-
-	for (int w = 0; w < SCENARIO_WORKERS; w++)
-		for (int i = 0; i < SCENARIO_FLOWS; i++)
-			count += s->flows[w][i].live;
 	return count;
 }
 

@@ -22,7 +22,8 @@
 #define SCENARIO_WORKERS 2
 #define SCENARIO_SOCKETS 4096
 #define SCENARIO_FLOWS	 8192
-#define SCENARIO_EVENTS	 2600
+#define SCENARIO_SENDERS 1024
+#define SCENARIO_EVENTS	 3600
 
 /* Zero means the usual: see scenario_new. */
 struct options {
@@ -31,6 +32,7 @@ struct options {
 	uint16_t first_port, last_port;
 	uint32_t allocations, per_user, permissions, channels, reservations;
 	uint32_t nonce_lifetime_s;
+	uint64_t bandwidth_bps;
 	const char *allow, *deny; /* one prefix each */
 };
 
@@ -52,9 +54,20 @@ struct flow_state {
 	struct turn_flow flow;
 };
 
+struct sender_state {
+	bool live;
+	struct turn_sender sender;
+};
+
+struct grant_state {
+	bool live;
+	struct turn_grant grant;
+};
+
 struct scenario {
 	struct credentials *credentials;
 	struct ports *ports;
+	struct quota *quota;
 	struct turn *turn[SCENARIO_WORKERS];
 	struct turn_config config;
 	struct prefix allow, deny;
@@ -67,6 +80,8 @@ struct scenario {
 	/* What the driver has. */
 	struct socket_state sockets[SCENARIO_SOCKETS];
 	struct flow_state flows[SCENARIO_WORKERS][SCENARIO_FLOWS];
+	struct sender_state senders[SCENARIO_WORKERS][SCENARIO_SENDERS];
+	struct grant_state grants[SCENARIO_WORKERS][SCENARIO_FLOWS];
 	int next_socket;
 	/* The next binds fail: that many times, with that error. -1: for ever. */
 	int bind_failures, bind_error;
@@ -112,6 +127,13 @@ void scenario_free(struct scenario **s);
 /* Users are alice, bob and carol, each with the name and "-password". */
 struct client client_make(const char *address, const char *user);
 
+/* Between the files of the scenario. The handle of the socket with that address, -1 for none. */
+int scenario_socket_at(const struct scenario *s, const struct addr *internal);
+/* Notes what an action tells the kernel path, and checks it. */
+void scenario_tell_kernel(struct scenario *s, int worker, const struct turn_action *action);
+/* Fails the test if anything that the kernel was told leads to this relayed address. */
+void scenario_check_forgotten(const struct scenario *s, int worker, const struct addr *relayed);
+
 /* Moves the clock. No tick happens by itself. */
 void scenario_wait(struct scenario *s, uint64_t seconds);
 /* Ticks both workers until they have nothing to do. */
@@ -133,6 +155,9 @@ void scenario_input(struct scenario *s, const struct client *c, struct span byte
 /* A datagram from outside to a relay socket. */
 void scenario_peer_input(struct scenario *s, const struct addr *relay_internal, const char *peer,
 			 struct span data);
+/* An ICMP error about what a relay socket sent to a peer. */
+void scenario_peer_error(struct scenario *s, const struct addr *relay_internal, const char *peer,
+			 uint8_t type, uint8_t code, uint32_t mtu);
 /* Seals if need be, and returns the one answer, checked: id, method, integrity, fingerprint. */
 struct reply scenario_send(struct scenario *s, struct client *c, struct message *m);
 /* Answers a TURN_OPEN_RELAY that was held. */
@@ -167,6 +192,8 @@ size_t scenario_position(const struct scenario *s, enum turn_action_kind kind);
 struct addr addr_of(const char *text);
 size_t scenario_open_sockets(const struct scenario *s);
 size_t scenario_live_flows(const struct scenario *s);
+size_t scenario_live_senders(const struct scenario *s);
+size_t scenario_live_grants(const struct scenario *s);
 /* Ports of the range that are taken, found by asking for each. */
 size_t scenario_taken_ports(const struct scenario *s);
 uint64_t scenario_counter_sum(const struct scenario *s, size_t offset);

@@ -143,7 +143,8 @@ static void nothing_that_lives_is_touched_by_a_late_tick(void **state)
 	scenario_wait(s, 450);
 	scenario_tick(s);
 	assert_int_equal(scenario_count(s, TURN_REMOVE_FLOW), 1);
-	assert_int_equal(s->event_count, 1);
+	assert_int_equal(scenario_count(s, TURN_REMOVE_GRANT), 2);
+	assert_int_equal(s->event_count, 3);
 	scenario_channel_data(s, &c, 0x4001, "x");
 	assert_int_equal(scenario_count(s, TURN_SEND_PEER), 1);
 	scenario_free(&s);
@@ -163,13 +164,15 @@ static void limits_that_make_no_sense_are_refused(void **state)
 	REFUSED(config.allocations_max = 0)
 	REFUSED(config.permissions_per_allocation = 0)
 	REFUSED(config.channels_per_allocation = 0)
-	REFUSED(config.channels_per_allocation = 2049)
+	REFUSED(config.channels_per_allocation = 1025)
+	REFUSED(config.permissions_per_allocation = 1025)
 	REFUSED(config.credentials = NULL)
 	REFUSED(config.ports = NULL)
 #undef REFUSED
 	assert_null(turn);
 	turn_free(&turn);
 	assert_int_equal(turn_flow_limit(s->turn[0]), 100 * 64);
+	assert_int_equal(turn_grant_limit(s->turn[0]), 100 * 64);
 	scenario_free(&s);
 }
 

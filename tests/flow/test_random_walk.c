@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A long walk of clients who do what they like, and what must hold after each step: ports, sockets
- * and flows are exactly those of the allocations there are, quotas hold, and the daemon carries a
- * packet exactly when the flow that the kernel was given says so.
+ * A long walk of clients who do what they like, and what must hold after each step: ports, sockets,
+ * flows, senders and grants are exactly those of the allocations there are, quotas hold over all
+ * workers, and the daemon carries a packet exactly when what the kernel was given says so.
  */
 #include <errno.h>
 
@@ -11,6 +11,7 @@
 #define CLIENTS	       10
 #define STEPS	       6000
 #define PER_USER       4
+#define ALLOCATIONS    10
 #define RESERVATIONS   3
 #define PEERS	       6
 #define CHANNELS_LIMIT 4
@@ -193,7 +194,7 @@ static void step(struct walk *w)
 struct census {
 	const struct scenario *s;
 	int worker;
-	size_t relays, channels, allocations;
+	size_t relays, channels, permissions, allocations;
 	size_t per_user[ARRAY_SIZE(users)];
 };
 
@@ -218,6 +219,7 @@ static void count(void *ctx, const struct turn_allocation_view *view)
 	for (size_t i = 0; i < 2; i++)
 		census->relays += view->relayed[i].family != ADDR_NONE;
 	census->channels += view->channel_count;
+	census->permissions += view->permission_count;
 	assert_in_range(view->channel_count, 0, CHANNELS_LIMIT);
 	for (size_t i = 0; i < view->channel_count; i++)
 		check_channel(census, view, &view->channels[i]);
@@ -235,16 +237,24 @@ static void check_books(const struct walk *w)
 		turn_visit(w->s->turn[i], count, &one);
 		assert_int_equal(one.allocations, turn_allocation_count(w->s->turn[i]));
 		for (size_t u = 0; u < ARRAY_SIZE(users); u++)
-			assert_in_range(one.per_user[u], 0, PER_USER);
+			all.per_user[u] += one.per_user[u];
 		all.relays += one.relays;
 		all.channels += one.channels;
+		all.permissions += one.permissions;
+		all.allocations += one.allocations;
 	}
+	assert_in_range(all.allocations, 0, ALLOCATIONS);
+	assert_int_equal(quota_used(w->s->quota), all.allocations);
+	for (size_t u = 0; u < ARRAY_SIZE(users); u++)
+		assert_in_range(all.per_user[u], 0, PER_USER);
 	/* Sockets beyond the allocations' are reservations, which are few. */
 	size_t sockets = scenario_open_sockets(w->s);
 
 	assert_true(sockets >= all.relays && sockets <= all.relays + RESERVATIONS);
 	assert_int_equal(scenario_taken_ports(w->s), sockets);
 	assert_int_equal(scenario_live_flows(w->s), all.channels);
+	assert_int_equal(scenario_live_grants(w->s), all.permissions);
+	assert_int_equal(scenario_live_senders(w->s), all.relays);
 }
 
 static struct client *client_of(struct walk *w, int worker, const struct five_tuple *tuple)
@@ -288,10 +298,46 @@ static void check_flows(struct walk *w)
 				check_flow(w, worker, &w->s->flows[worker][i].flow);
 }
 
+/* The kernel path carries a Send indication if there are a sender and a grant that live. */
+static bool kernel_would_send(const struct scenario *s, int worker, const struct turn_grant *grant)
+{
+	for (uint32_t i = 2 * grant->allocation; i < 2 * grant->allocation + 2; i++) {
+		const struct sender_state *state = &s->senders[worker][i];
+
+		if (state->live && addr_equal(&state->sender.relayed, &grant->relayed))
+			return s->now.mono_ns < MIN(state->sender.expires_ns, grant->expires_ns);
+	}
+	return false;
+}
+
+static void check_grant(struct walk *w, int worker, const struct turn_grant *grant)
+{
+	struct scenario *s = w->s;
+	struct addr peer = grant->peer;
+	char text[ADDR_TEXT_MAX];
+	bool carried = kernel_would_send(s, worker, grant);
+
+	/* No walker binds a channel to this port, nor has it an allocation. */
+	peer.port = 7;
+	addr_format(&peer, text);
+	scenario_send_indication(s, client_of(w, worker, &grant->tuple), text, "x");
+	assert_int_equal(scenario_count(s, TURN_SEND_PEER), carried && !grant->peer_is_relay);
+	scenario_peer_input(s, &grant->relayed, text, span_of("x"));
+	assert_int_equal(scenario_count(s, TURN_SEND_CLIENT), carried);
+}
+
+static void check_grants(struct walk *w)
+{
+	for (int worker = 0; worker < SCENARIO_WORKERS; worker++)
+		for (int i = 0; i < 64; i++)
+			if (w->s->grants[worker][i].live)
+				check_grant(w, worker, &w->s->grants[worker][i].grant);
+}
+
 static void walk(uint32_t seed)
 {
 	static const struct options options = {.per_user = PER_USER,
-					       .allocations = 6,
+					       .allocations = ALLOCATIONS,
 					       .channels = CHANNELS_LIMIT,
 					       .permissions = 4,
 					       .reservations = RESERVATIONS,
@@ -312,10 +358,14 @@ static void walk(uint32_t seed)
 	for (int i = 0; i < STEPS; i++) {
 		step(&w);
 		check_books(&w);
-		if (i % 8 == 0)
+		if (i % 8 == 0) {
 			check_flows(&w);
+			check_grants(&w);
+		}
 	}
-	/* The walk went somewhere. */
+	/* The walk went somewhere, and met its limits. */
+	assert_true(scenario_counter(w.s, error_486) > 10);
+	assert_true(scenario_counter(w.s, error_508) > 10);
 	assert_true(w.successes[STUN_METHOD_ALLOCATE] > 100);
 	assert_true(w.successes[STUN_METHOD_REFRESH] > 100);
 	assert_true(w.successes[STUN_METHOD_CREATE_PERMISSION] > 100);
@@ -324,6 +374,8 @@ static void walk(uint32_t seed)
 	assert_int_equal(scenario_open_sockets(w.s), 0);
 	assert_int_equal(scenario_taken_ports(w.s), 0);
 	assert_int_equal(scenario_live_flows(w.s), 0);
+	assert_int_equal(scenario_live_grants(w.s), 0);
+	assert_int_equal(scenario_live_senders(w.s), 0);
 	assert_int_equal(turn_next_tick(w.s->turn[0]), UINT64_MAX);
 	scenario_free(&w.s);
 }

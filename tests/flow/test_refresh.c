@@ -90,11 +90,14 @@ static void lifetime_zero_ends_flows_then_relay_then_answers(void **state)
 
 	assert_success(r);
 	assert_int_equal(reply_u32(&r, STUN_ATTR_LIFETIME), 0);
-	assert_int_equal(s->event_count, 4);
-	assert_int_equal(s->events[0].action.kind, TURN_REMOVE_FLOW);
-	assert_int_equal(s->events[1].action.kind, TURN_REMOVE_FLOW);
-	assert_int_equal(s->events[2].action.kind, TURN_CLOSE_RELAY);
-	assert_int_equal(s->events[3].action.kind, TURN_SEND_CLIENT);
+	static const enum turn_action_kind order[] = {
+		TURN_REMOVE_FLOW,   TURN_REMOVE_FLOW, TURN_REMOVE_GRANT, TURN_REMOVE_GRANT,
+		TURN_REMOVE_SENDER, TURN_CLOSE_RELAY, TURN_SEND_CLIENT,
+	};
+
+	assert_int_equal(s->event_count, ARRAY_SIZE(order));
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		assert_int_equal(s->events[i].action.kind, order[i]);
 	assert_int_equal(scenario_taken_ports(s), 0);
 	assert_int_equal(turn_allocation_count(s->turn[0]), 0);
 	assert_int_equal(scenario_counter(s, allocations_deleted), 1);

@@ -76,7 +76,8 @@ static void the_r_bit_reserves_the_next_port_for_whoever_brings_the_token(void *
 	/* The socket is there already; it only begins to receive, before the client knows. */
 	assert_int_equal(scenario_count(s, TURN_OPEN_RELAY), 0);
 	assert_int_equal(scenario_position(s, TURN_ATTACH_RELAY), 0);
-	assert_int_equal(scenario_position(s, TURN_SEND_CLIENT), 1);
+	assert_int_equal(scenario_position(s, TURN_SET_SENDER), 1);
+	assert_int_equal(scenario_position(s, TURN_SEND_CLIENT), 2);
 	/* A token is good once. */
 	struct client third = client_make("198.51.100.7:40002", "alice");
 

@@ -127,7 +127,11 @@ static void open_relay(struct conductor *c, const struct turn_action *action,
 		ret->error = relay < 0 ? relay : reserved;
 		return;
 	}
-	ret->error = relay_attach(c, relay);
+	ret->error = udp_report_errors(relay, next.family);
+	if (ret->error == 0 && reserved >= 0)
+		ret->error = udp_report_errors(reserved, next.family);
+	if (ret->error == 0)
+		ret->error = relay_attach(c, relay);
 	if (ret->error < 0)
 		return;
 	ret->relay = TAKE_FD(relay);
@@ -157,7 +161,35 @@ static void carry_out_open_relay(struct conductor *c, const struct turn_now *now
 			  &c->actions);
 }
 
-static void carry_out_send_peer(struct conductor *c, const struct turn_action *action)
+/*
+ * Gives what the error queue of a relay holds to the state machine, a bounded number at a time.
+ * `failed` is where a datagram did not go just now, NULL for none: of an error that is this host's
+ * own the kernel does not tell the port. Returns as udp_receive_errors.
+ */
+static int read_errors(struct conductor *c, const struct turn_now *now, int relay,
+		       const struct addr *failed)
+{
+	struct udp_errors errors;
+	int received = udp_receive_errors(relay, &errors);
+
+	for (size_t i = 0; i < errors.count; i++) {
+		const struct udp_error *e = &errors.items[i];
+		struct turn_peer_error error = {
+			.peer = e->to, .type = e->type, .code = e->code, .mtu = e->mtu};
+
+		if (e->local && failed && addr_same_ip(&e->to, failed))
+			error.peer.port = failed->port;
+		if (!error.peer.port)
+			continue;
+		fill_entropy(&c->entropy);
+		turn_peer_error(c->turn, now, &c->entropy, relay, &error, &c->actions);
+	}
+	c->counters.path_errors += errors.count;
+	return received;
+}
+
+static void carry_out_send_peer(struct conductor *c, const struct turn_now *now,
+				const struct turn_action *action)
 {
 	const struct span parts[UDP_PARTS] = {{0}, action->send_peer.data};
 	int err;
@@ -172,9 +204,13 @@ static void carry_out_send_peer(struct conductor *c, const struct turn_action *a
 				     action->send_peer.data);
 	if (err == 0)
 		c->counters.sent++;
-	else if (err == -EMSGSIZE)
+	else if (err == -EMSGSIZE) {
 		c->counters.too_large++;
-	else
+		/* Copied: the list that the action is in may grow. */
+		struct addr peer = action->send_peer.peer;
+
+		read_errors(c, now, action->send_peer.relay, &peer);
+	} else
 		c->counters.send_failures++;
 }
 
@@ -187,7 +223,7 @@ static void carry_out(struct conductor *c, const struct turn_now *now,
 			       &action->send_client.client, action->send_client.parts);
 		break;
 	case TURN_SEND_PEER:
-		carry_out_send_peer(c, action);
+		carry_out_send_peer(c, now, action);
 		break;
 	case TURN_OPEN_RELAY:
 		carry_out_open_relay(c, now, action);
@@ -207,10 +243,22 @@ static void carry_out(struct conductor *c, const struct turn_now *now,
 	case TURN_REMOVE_FLOW:
 		flows_remove(c->flows, action->remove_flow.flow, now->mono_ns);
 		break;
+	case TURN_SET_SENDER:
+		flows_set_sender(c->flows, &action->set_sender, now->mono_ns);
+		break;
+	case TURN_REMOVE_SENDER:
+		flows_remove_sender(c->flows, action->remove_sender.sender, now->mono_ns);
+		break;
+	case TURN_SET_GRANT:
+		flows_set_grant(c->flows, &action->set_grant, now->mono_ns);
+		break;
+	case TURN_REMOVE_GRANT:
+		flows_remove_grant(c->flows, action->remove_grant.grant, now->mono_ns);
+		break;
 	}
 }
 
-/* An action may add others behind it: turn_relay_opened does. */
+/* An action may add others behind it: turn_relay_opened and turn_peer_error do. */
 static void carry_out_all(struct conductor *c, const struct turn_now *now)
 {
 	for (size_t i = 0; i < c->actions.count; i++)
@@ -252,17 +300,19 @@ static void feed_from_peer(struct conductor *c, const struct turn_now *now, cons
 	turn_peer_input(c->turn, now, &c->entropy, relay->fd, from, data, &c->actions);
 }
 
-/* Data from a peer never closes a relay, so source outlives the loop. */
-static void drain(struct conductor *c, int fd, feed_function feed, const void *source)
+/* Data from a peer never closes a relay, so source outlives the loop. Returns what the last
+ * udp_receive did, or how many came if there was a first. */
+static int drain(struct conductor *c, int fd, feed_function feed, const void *source)
 {
+	int received = 0, all = 0;
+
 	for (int round = 0; round < ROUNDS_PER_WAKEUP; round++) {
 		struct turn_now now = clock_read();
-		int received = udp_receive(fd, &c->batch);
 
-		if (received < 0)
-			count_receive_failure(c, received, now.mono_ns);
+		received = udp_receive(fd, &c->batch);
 		if (received <= 0)
 			break;
+		all += received;
 		c->counters.received += (uint64_t)received;
 		for (int i = 0; i < received; i++) {
 			fill_entropy(&c->entropy);
@@ -274,22 +324,36 @@ static void drain(struct conductor *c, int fd, feed_function feed, const void *s
 		if (received < UDP_BATCH)
 			break;
 	}
+	return all ? all : received;
 }
 
 static void on_listener_readable(evutil_socket_t fd, short what, void *arg)
 {
 	const struct listener *listener = arg;
+	int received = drain(listener->conductor, fd, feed_from_client, listener);
 
 	(void)what;
-	drain(listener->conductor, fd, feed_from_client, listener);
+	if (received < 0)
+		count_receive_failure(listener->conductor, received, clock_read().mono_ns);
 }
 
 static void on_relay_readable(evutil_socket_t fd, short what, void *arg)
 {
 	const struct relay *relay = arg;
+	struct conductor *c = relay->conductor;
+	int received = drain(c, fd, feed_from_peer, relay);
+	struct turn_now now;
 
 	(void)what;
-	drain(relay->conductor, fd, feed_from_peer, relay);
+	if (received > 0)
+		return;
+	/* Woken up without data, or by an error: the error queue has something, and wakes us up
+	 * until it is empty. Nothing is asked for while there is only data. */
+	now = clock_read();
+	if (read_errors(c, &now, fd, NULL) <= 0 && received < 0)
+		count_receive_failure(c, received, now.mono_ns);
+	carry_out_all(c, &now);
+	udp_queue_flush(&c->queue);
 }
 
 int conductor_new(struct event_base *base, struct turn *turn, struct flows *flows,

@@ -18,6 +18,7 @@
 	X(sent, "datagrams handed to sockets")                                            \
 	X(send_failures, "datagrams that a socket did not take: buffer full or no route") \
 	X(too_large, "datagrams that DONT-FRAGMENT kept from leaving")                    \
+	X(path_errors, "ICMP errors read from relay sockets")                             \
 	X(receive_failures, "errors of reading a socket")                                 \
 	X(relay_binds_refused, "relay ports that could not be bound")
 

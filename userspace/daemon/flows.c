@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From channels to kernel flows. See flows.h.
+ * Kernel flows come and go with the allocations, channels and permissions they are for. See
+ * flows.h; what happens to them in between is in flows_upkeep.c.
  */
 #include "daemon/flows.h"
 
@@ -8,45 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "daemon/flows_state.h"
 
-#define REROUTE_PER_CALL  2000
-#define KEEP_ALIVE_NS	  (3 * NSEC_PER_SEC)
-#define REROUTE_SETTLE_NS (50 * NSEC_PER_MSEC)
-#define NO_REROUTE	  UINT32_MAX
-
-struct direction {
-	bool installed;
-	uint32_t slot;
-	uint32_t hop; /* reference held; 0 for none */
-	struct addr src, dst;
-};
-
-/* One channel, both ways. */
-struct pair {
-	bool live;
-	struct direction to_peer, to_client;
-};
-
-struct flows {
-	struct kernel *kernel;
-	struct flow_table *table;
-	struct net *net;
-	struct pair *pairs; /* by flow number, grown as numbers come */
-	uint32_t pair_count;
-	uint32_t reroute_at; /* next pair to look at, NO_REROUTE when done */
-	uint64_t reroute_from_ns;
-	bool reroute_wanted;
-	uint64_t kept_alive_ns;
-	struct flows_counters counters;
-	struct log_limit full_limit;
-};
+#define BURST_MS 100
 
 static void on_hop_changed(void *ctx, uint32_t id, const struct net_hop *hop)
 {
 	struct flows *flows = ctx;
 
-	kernel_set_next_hop(flows->kernel, id, hop);
+	kernel_set_next_hop(flows->config.kernel, id, hop);
 }
 
 static void on_routes_changed(void *ctx)
@@ -56,7 +27,7 @@ static void on_routes_changed(void *ctx)
 	flows->reroute_wanted = true;
 }
 
-int flows_new(struct kernel *kernel, uint32_t worker, uint32_t next_hops, struct flows **ret)
+int flows_new(const struct flows_config *config, struct flows **ret)
 {
 	struct flows *flows = calloc(1, sizeof(*flows));
 	const struct net_events events = {
@@ -65,12 +36,13 @@ int flows_new(struct kernel *kernel, uint32_t worker, uint32_t next_hops, struct
 
 	if (!flows)
 		return -ENOMEM;
-	flows->kernel = kernel;
-	flows->reroute_at = NO_REROUTE;
+	flows->config = *config;
+	flows->reroute_at = FLOWS_NONE;
 	flows->full_limit = (struct log_limit){.interval_ms = 60000, .burst = 1};
-	err = flow_table_new(kernel, worker, &flows->table);
-	if (err == 0 && !kernel_is_null(kernel))
-		err = net_open(&events, 1 + worker * next_hops, next_hops, &flows->net);
+	err = flow_table_new(config->kernel, config->worker, &flows->table);
+	if (err == 0 && !kernel_is_null(config->kernel))
+		err = net_open(&events, 1 + config->worker * config->next_hops, config->next_hops,
+			       &flows->net);
 	if (err < 0) {
 		flows_free(&flows);
 		return err;
@@ -85,60 +57,36 @@ void flows_free(struct flows **flows)
 		return;
 	flow_table_free(&(*flows)->table);
 	net_close(&(*flows)->net);
-	free((*flows)->pairs);
+	free((*flows)->parties);
+	for (size_t kind = 0; kind < ITEM_KIND_MAX; kind++)
+		free((*flows)->kinds[kind].items);
 	free(*flows);
 	*flows = NULL;
 }
 
-/* The pair of that number, with room made for it; NULL without memory. */
-static struct pair *pair_at(struct flows *flows, uint32_t number)
+/* An array with room for that number, what is new in it zeroed; false without memory. */
+static bool make_room(void **array, uint32_t *count, size_t size, uint32_t number)
 {
-	if (number >= flows->pair_count) {
-		uint32_t count = MAX(64U, flows->pair_count);
-		struct pair *grown;
+	uint64_t wanted = MAX(64U, *count);
+	void *grown;
 
-		while (count <= number)
-			count *= 2;
-		grown = realloc(flows->pairs, count * sizeof(*grown));
-		if (!grown)
-			return NULL;
-		memset(grown + flows->pair_count, 0, (count - flows->pair_count) * sizeof(*grown));
-		flows->pairs = grown;
-		flows->pair_count = count;
-	}
-	return &flows->pairs[number];
-}
-
-/*
- * The hop for a direction; 0 where there is no route, in which case the flow's packets pass up
- * until a route appears.
- */
-static uint32_t find_hop(struct flows *flows, const struct direction *d)
-{
-	uint32_t hop = 0;
-	int err = net_route(flows->net, &d->src, &d->dst, &hop);
-
-	if (err < 0 && err != -ENETUNREACH)
-		log_debug("flows: no next hop dst=%s err=%s", ADDR_IP_TEXT(&d->dst),
-			  strerror(-err));
-	return err < 0 ? 0 : hop;
-}
-
-static void release_hop(struct flows *flows, struct direction *d)
-{
-	if (d->hop)
-		net_hop_release(flows->net, d->hop);
-	d->hop = 0;
+	if (number < *count)
+		return true;
+	while (wanted <= number)
+		wanted *= 2;
+	grown = reallocarray(*array, wanted, size);
+	if (!grown)
+		return false;
+	memset((char *)grown + *count * size, 0, (wanted - *count) * size);
+	*array = grown;
+	*count = (uint32_t)wanted;
+	return true;
 }
 
 static void count_refusal(struct flows *flows, int err, uint64_t now_ns)
 {
 	uint64_t suppressed;
 
-	if (err == -EOPNOTSUPP) {
-		flows->counters.flows_not_eligible++;
-		return;
-	}
 	if (err != -ENOSPC) {
 		flows->counters.flows_failed++;
 		log_debug("flows: not installed err=%s", strerror(-err));
@@ -146,178 +94,231 @@ static void count_refusal(struct flows *flows, int err, uint64_t now_ns)
 	}
 	flows->counters.flows_full++;
 	if (log_limit_allow(&flows->full_limit, now_ns, &suppressed))
-		log_warning("flows: the kernel path is full, new channels stay on the sockets "
+		log_warning("flows: the kernel path is full, new flows stay on the sockets "
 			    "size=%u remedy=\"raise limits.allocations\"",
 			    flow_table_size(flows->table));
 }
 
-/* Installs a direction that is not yet, or gives the installed one its new expiry. */
-static void set_direction(struct flows *flows, struct direction *d, struct flow_spec *spec,
-			  uint64_t now_ns)
+/* Installs a flow that is not yet, or gives the installed one its new expiry. */
+static void install(struct flows *flows, const struct party *party, const struct flow_spec *spec,
+		    uint64_t now_ns, uint32_t *slot)
 {
 	int err;
 
-	if (d->installed) {
-		flow_table_set_expiry(flows->table, d->slot, spec->expires_ns);
+	if (*slot != FLOWS_NONE) {
+		flow_table_set_expiry(flows->table, *slot, spec->expires_ns);
 		return;
 	}
-	d->src = spec->out.src;
-	d->dst = spec->out.dst;
-	d->hop = find_hop(flows, d);
-	spec->next_hop = d->hop;
-	err = flow_table_add(flows->table, spec, now_ns, &d->slot);
-	if (err < 0) {
-		release_hop(flows, d);
+	/* Without its bucket it would have no limit. */
+	err = flows->config.bandwidth_bps && !party->bucket
+		      ? -ENOSPC
+		      : flow_table_add(flows->table, spec, now_ns, slot);
+	if (err < 0)
 		count_refusal(flows, err, now_ns);
+	else
+		flows->counters.flows_installed++;
+}
+
+/* What it carried stays with its allocation. */
+static void uninstall(struct flows *flows, uint32_t *slot, struct flow_counter *gone,
+		      uint64_t now_ns)
+{
+	if (*slot == FLOWS_NONE)
 		return;
-	}
-	d->installed = true;
-	flows->counters.flows_installed++;
+	flows_add_traffic(flows, *slot, gone);
+	flow_table_remove(flows->table, *slot, now_ns);
+	*slot = FLOWS_NONE;
+	flows->counters.flows_removed++;
+}
+
+static void begin_party(struct flows *flows, struct party *party, const struct turn_sender *sender)
+{
+	*party = (struct party){
+		.client = sender->tuple.client,
+		.server = sender->tuple.server,
+		.senders = {FLOWS_NONE, FLOWS_NONE},
+		.first = {FLOWS_NONE, FLOWS_NONE},
+		.eligible = sender->tuple.transport == TURN_UDP,
+	};
+	if (!party->eligible)
+		return;
+	party->client_hop = flows_find_hop(flows, &party->server, &party->client);
+	if (!flows->config.bandwidth_bps || sender->allocation >= flows->config.buckets)
+		return;
+	party->bucket = 1 + flows->config.worker * flows->config.buckets + sender->allocation;
+	kernel_set_bucket(flows->config.kernel, party->bucket, flows->config.bandwidth_bps,
+			  BURST_MS);
+}
+
+void flows_set_sender(struct flows *flows, const struct turn_sender *sender, uint64_t now_ns)
+{
+	unsigned int family = flows_family(&sender->relayed);
+	struct party *party;
+	struct flow_spec spec;
+
+	if (kernel_is_null(flows->config.kernel) ||
+	    !make_room((void **)&flows->parties, &flows->party_count, sizeof(*flows->parties),
+		       sender->allocation))
+		return;
+	party = &flows->parties[sender->allocation];
+	if (!party_is_live(party))
+		begin_party(flows, party, sender);
+	if (!party->eligible && party->relayed[family].family == ADDR_NONE)
+		flows->counters.flows_not_eligible++;
+	party->relayed[family] = sender->relayed;
+	if (!party->eligible)
+		return;
+	spec = (struct flow_spec){
+		.in = {party->client, party->server, 0},
+		.out = {.src = sender->relayed},
+		.expires_ns = sender->expires_ns,
+		.allocation = sender->allocation,
+		.role = FLOW_ROLE_SENDER,
+		.bucket = party->bucket,
+	};
+	install(flows, party, &spec, now_ns, &party->senders[family]);
+}
+
+void flows_remove_sender(struct flows *flows, uint32_t sender, uint64_t now_ns)
+{
+	uint32_t allocation = sender / FLOWS_FAMILIES, family = sender % FLOWS_FAMILIES;
+	struct party *party;
+
+	if (allocation >= flows->party_count || !party_is_live(&flows->parties[allocation]))
+		return;
+	party = &flows->parties[allocation];
+	uninstall(flows, &party->senders[family], &party->gone[WAY_TO_PEER], now_ns);
+	party->relayed[family] = (struct addr){0};
+	if (party_is_live(party))
+		return;
+	flows_release_hop(flows, party->client_hop);
+	party->client_hop = 0;
+}
+
+/* The item of that number, live and in its allocation's list; NULL if it cannot be had. */
+static struct item *item_at(struct flows *flows, enum item_kind kind, uint32_t number,
+			    const struct item *fresh)
+{
+	struct party *party;
+	struct item *item;
+
+	if (kernel_is_null(flows->config.kernel) || fresh->allocation >= flows->party_count ||
+	    !party_is_live(&flows->parties[fresh->allocation]) ||
+	    !make_room((void **)&flows->kinds[kind].items, &flows->kinds[kind].count,
+		       sizeof(*flows->kinds[kind].items), number))
+		return NULL;
+	party = &flows->parties[fresh->allocation];
+	item = &flows->kinds[kind].items[number];
+	if (item->live)
+		return item;
+	*item = *fresh;
+	item->live = true;
+	item->slots[WAY_TO_PEER] = item->slots[WAY_TO_CLIENT] = FLOWS_NONE;
+	item->eligible = item->eligible && party->eligible;
+	item->previous = FLOWS_NONE;
+	item->next = party->first[kind];
+	if (item->next != FLOWS_NONE)
+		flows->kinds[kind].items[item->next].previous = number;
+	party->first[kind] = number;
+	if (item->eligible)
+		item->peer_hop = flows_find_peer_hop(flows, party, item);
+	else
+		flows->counters.flows_not_eligible += kind == ITEM_CHANNEL ? 2 : 1;
+	return item;
+}
+
+static void remove_item(struct flows *flows, enum item_kind kind, uint32_t number, uint64_t now_ns)
+{
+	struct item *items = flows->kinds[kind].items, *item;
+	struct party *party;
+
+	if (number >= flows->kinds[kind].count || !items[number].live)
+		return;
+	item = &items[number];
+	party = &flows->parties[item->allocation];
+	for (size_t way = 0; way < WAY_MAX; way++)
+		uninstall(flows, &item->slots[way], &party->gone[way], now_ns);
+	flows_release_peer_hop(flows, item);
+	if (item->next != FLOWS_NONE)
+		items[item->next].previous = item->previous;
+	if (item->previous != FLOWS_NONE)
+		items[item->previous].next = item->next;
+	else
+		party->first[kind] = item->next;
+	item->live = false;
 }
 
 void flows_set(struct flows *flows, const struct turn_flow *flow, uint64_t now_ns)
 {
-	struct pair *pair;
-	struct flow_spec to_peer = {
-		.in = {flow->tuple.client, flow->tuple.server, flow->channel},
+	const struct item fresh = {
+		.peer = flow->peer,
+		.eligible = true,
+		.own = flow->peer_is_allocation,
+		.allocation = flow->allocation,
+	};
+	struct item *item = item_at(flows, ITEM_CHANNEL, flow->flow, &fresh);
+	const struct party *party;
+	struct flow_spec spec;
+
+	if (!item || !item->eligible)
+		return;
+	party = &flows->parties[flow->allocation];
+	spec = (struct flow_spec){
+		.in = {party->client, party->server, flow->channel},
 		.out = {flow->relayed, flow->peer, 0},
 		.expires_ns = flow->to_peer_expires_ns,
+		.next_hop = item->peer_hop,
 		.allocation = flow->allocation,
+		.role = FLOW_ROLE_CHANNEL,
+		.bucket = party->bucket,
 	};
-	struct flow_spec to_client = {
+	install(flows, party, &spec, now_ns, &item->slots[WAY_TO_PEER]);
+	spec = (struct flow_spec){
 		.in = {flow->peer, flow->relayed, 0},
-		.out = {flow->tuple.server, flow->tuple.client, flow->channel},
+		.out = {party->server, party->client, flow->channel},
 		.expires_ns = flow->to_client_expires_ns,
+		.next_hop = party->client_hop,
 		.allocation = flow->allocation,
+		.role = FLOW_ROLE_CHANNEL,
+		.bucket = party->bucket,
 	};
-
-	if (kernel_is_null(flows->kernel))
-		return;
-	if (flow->tuple.transport != TURN_UDP || flow->peer_is_allocation) {
-		flows->counters.flows_not_eligible += 2;
-		return;
-	}
-	pair = pair_at(flows, flow->flow);
-	if (!pair)
-		return;
-	pair->live = true;
-	set_direction(flows, &pair->to_peer, &to_peer, now_ns);
-	set_direction(flows, &pair->to_client, &to_client, now_ns);
-}
-
-static void remove_direction(struct flows *flows, struct direction *d, uint64_t now_ns)
-{
-	if (!d->installed)
-		return;
-	flow_table_remove(flows->table, d->slot, now_ns);
-	release_hop(flows, d);
-	d->installed = false;
-	flows->counters.flows_removed++;
+	install(flows, party, &spec, now_ns, &item->slots[WAY_TO_CLIENT]);
 }
 
 void flows_remove(struct flows *flows, uint32_t flow, uint64_t now_ns)
 {
-	if (flow >= flows->pair_count)
+	remove_item(flows, ITEM_CHANNEL, flow, now_ns);
+}
+
+void flows_set_grant(struct flows *flows, const struct turn_grant *grant, uint64_t now_ns)
+{
+	const struct item fresh = {
+		.peer = grant->peer,
+		.eligible = !grant->peer_is_renamed,
+		.own = grant->peer_is_relay,
+		.allocation = grant->allocation,
+	};
+	struct item *item = item_at(flows, ITEM_GRANT, grant->grant, &fresh);
+	const struct party *party;
+	struct flow_spec spec;
+
+	if (!item || !item->eligible)
 		return;
-	remove_direction(flows, &flows->pairs[flow].to_peer, now_ns);
-	remove_direction(flows, &flows->pairs[flow].to_client, now_ns);
-	flows->pairs[flow].live = false;
+	party = &flows->parties[grant->allocation];
+	spec = (struct flow_spec){
+		.in = {grant->peer, grant->relayed, 0},
+		.out = {party->server, party->client, 0},
+		.expires_ns = grant->expires_ns,
+		.next_hop = party->client_hop,
+		.peer_hop = item->peer_hop,
+		.allocation = grant->allocation,
+		.role = FLOW_ROLE_PERMISSION,
+		.bucket = party->bucket,
+	};
+	install(flows, party, &spec, now_ns, &item->slots[WAY_TO_CLIENT]);
 }
 
-void flows_traffic(const struct flows *flows, uint32_t flow, struct flows_traffic *ret)
+void flows_remove_grant(struct flows *flows, uint32_t grant, uint64_t now_ns)
 {
-	const struct pair *pair = flow < flows->pair_count ? &flows->pairs[flow] : NULL;
-
-	memset(ret, 0, sizeof(*ret));
-	if (!pair || !pair->live)
-		return;
-	ret->carried = pair->to_peer.installed || pair->to_client.installed;
-	if (pair->to_peer.installed)
-		flow_table_traffic(flows->table, pair->to_peer.slot, &ret->to_peer);
-	if (pair->to_client.installed)
-		flow_table_traffic(flows->table, pair->to_client.slot, &ret->to_client);
-}
-
-int flows_fd(const struct flows *flows)
-{
-	return flows->net ? net_fd(flows->net) : -1;
-}
-
-void flows_process(struct flows *flows)
-{
-	int err = flows->net ? net_process(flows->net) : 0;
-
-	if (err < 0)
-		log_warning("flows: netlink events cannot be read err=%s", strerror(-err));
-}
-
-/* Asks for the route again. The old hop is let go only after the new one is in the slot. */
-static void reroute(struct flows *flows, struct direction *d)
-{
-	struct direction old = *d;
-
-	if (!d->installed)
-		return;
-	d->hop = find_hop(flows, d);
-	if (d->hop != old.hop) {
-		flow_table_set_next_hop(flows->table, d->slot, d->hop);
-		flows->counters.flows_rerouted++;
-	}
-	release_hop(flows, &old);
-}
-
-/*
- * Route changes come in bursts, and one may come while flows are still being moved for the one
- * before: then the round starts again. A short settling time keeps a flapping daemon of somebody
- * else from costing us a query per flow and event.
- */
-static void reroute_step(struct flows *flows, uint64_t now_ns)
-{
-	if (flows->reroute_wanted) {
-		flows->reroute_wanted = false;
-		flows->reroute_at = 0;
-		flows->reroute_from_ns = now_ns + REROUTE_SETTLE_NS;
-	}
-	if (flows->reroute_at == NO_REROUTE || now_ns < flows->reroute_from_ns)
-		return;
-	for (uint32_t n = 0; n < REROUTE_PER_CALL; n++) {
-		if (flows->reroute_at >= flows->pair_count) {
-			flows->reroute_at = NO_REROUTE;
-			return;
-		}
-
-		struct pair *pair = &flows->pairs[flows->reroute_at++];
-
-		if (pair->live) {
-			reroute(flows, &pair->to_peer);
-			reroute(flows, &pair->to_client);
-		}
-	}
-}
-
-void flows_maintain(struct flows *flows, uint64_t now_ns)
-{
-	if (!flows->net)
-		return;
-	kernel_settle(flows->kernel, now_ns);
-	reroute_step(flows, now_ns);
-	if (now_ns - flows->kept_alive_ns >= KEEP_ALIVE_NS) {
-		flows->kept_alive_ns = now_ns;
-		net_keep_alive(flows->net);
-	}
-}
-
-const struct flows_counters *flows_counters(const struct flows *flows)
-{
-	return &flows->counters;
-}
-
-uint32_t flows_used(const struct flows *flows)
-{
-	return flow_table_used(flows->table);
-}
-
-uint32_t flows_size(const struct flows *flows)
-{
-	return flow_table_size(flows->table);
+	remove_item(flows, ITEM_GRANT, grant, now_ns);
 }

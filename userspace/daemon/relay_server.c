@@ -19,8 +19,9 @@
 #include "io/udp.h"
 #include "kernel/kernel.h"
 
-/* Flows per allocation that the kernel's tables have room for: two channels, both ways. */
-#define SLOTS_PER_ALLOCATION 4
+/* Flows per allocation that the kernel's tables have room for: Send indications, permissions for
+ * three addresses of peers, two channels both ways. */
+#define SLOTS_PER_ALLOCATION 8
 #define NEXT_HOPS_PER_WORKER 8192
 
 struct relay_server {
@@ -28,6 +29,7 @@ struct relay_server {
 	const struct plan *plan;
 	struct credentials *credentials;
 	struct ports *ports;
+	struct quota *quota;
 	struct prefix *allow, *deny;
 	struct kernel *kernel;
 	struct kernel_problem kernel_problem;
@@ -61,10 +63,15 @@ static int copy_prefixes(const struct config_prefix *from, size_t count, struct 
 	return 0;
 }
 
-/* What is configured for all is divided: a worker counts its own allocations only. */
-static uint32_t share(uint32_t total, uint32_t workers)
+/*
+ * Buckets are numbered like the allocations of a worker. Clients are spread over the workers by
+ * hash, so a worker may have more than its share: with twice that, the slots are full before.
+ */
+static uint32_t buckets_per_worker(const struct relay_server *s)
 {
-	return total == 0 ? 0 : MAX(1U, (total + workers - 1) / workers);
+	if (!s->config->limits.bandwidth_per_allocation)
+		return 0;
+	return 2 * (s->config->limits.allocations / s->plan->workers + 1);
 }
 
 static int make_turn_config(struct relay_server *s)
@@ -88,7 +95,9 @@ static int make_turn_config(struct relay_server *s)
 					.own = s->plan->own,
 					.own_count = s->plan->own_count};
 	t->ports = s->ports;
-	t->allocations_max = share(c->limits.allocations, s->plan->workers);
+	t->quota = s->quota;
+	t->bandwidth_bps = c->limits.bandwidth_per_allocation;
+	t->allocations_max = c->limits.allocations;
 	t->allocations_per_user = c->limits.allocations_per_user;
 	t->permissions_per_allocation = c->limits.permissions_per_allocation;
 	t->channels_per_allocation = c->limits.channels_per_allocation;
@@ -184,6 +193,7 @@ static int open_kernel(struct relay_server *s)
 		.pin_path = s->config->kernel.pin_path,
 		.slots = s->config->limits.allocations * SLOTS_PER_ALLOCATION,
 		.next_hops = 1 + s->plan->workers * NEXT_HOPS_PER_WORKER,
+		.buckets = 1 + s->plan->workers * buckets_per_worker(s),
 		.workers = s->plan->workers,
 	};
 	int err;
@@ -216,6 +226,7 @@ static int start_workers(struct relay_server *s)
 			.turn = &s->turn,
 			.kernel = s->kernel,
 			.next_hops = NEXT_HOPS_PER_WORKER,
+			.buckets = buckets_per_worker(s),
 		};
 		int err = worker_start(&config, &s->workers[i]);
 
@@ -263,6 +274,9 @@ static int start(struct relay_server *s, struct event_base *base)
 		err = make_credentials(s);
 	if (err == 0)
 		err = ports_new(&s->plan->relay, &s->ports);
+	if (err == 0)
+		err = quota_new(credentials_count(s->credentials), s->config->limits.allocations,
+				s->config->limits.allocations_per_user, &s->quota);
 	if (err == 0)
 		err = make_turn_config(s);
 	if (err < 0)
@@ -320,6 +334,7 @@ void relay_server_stop(struct relay_server **server)
 	kernel_close(&s->kernel);
 	close_reservations(s->ports);
 	ports_free(&s->ports);
+	quota_free(&s->quota);
 	credentials_free(&s->credentials);
 	free(s->allow);
 	free(s->deny);

@@ -210,30 +210,23 @@ static json_t *channel_json(const struct turn_channel_view *channel,
 			 counter_json(traffic->to_client.packets, traffic->to_client.bytes));
 }
 
-static void add_counter(struct flow_counter *sum, const struct flow_counter *one)
-{
-	sum->packets += one->packets;
-	sum->bytes += one->bytes;
-}
-
 static void collect_allocation(void *ctx, const struct turn_allocation_view *view)
 {
 	struct collector *c = ctx;
-	struct flow_counter to_peer = {0}, to_client = {0};
+	struct flows_traffic all;
 	json_t *channels = json_array(), *relayed = json_array();
 
 	for (size_t i = 0; i < view->channel_count; i++) {
 		struct flows_traffic traffic;
 
 		flows_traffic(c->parts->flows, view->channels[i].flow, &traffic);
-		add_counter(&to_peer, &traffic.to_peer);
-		add_counter(&to_client, &traffic.to_client);
 		json_array_append_new(channels,
 				      channel_json(&view->channels[i], &traffic, c->now_ns));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(view->relayed); i++)
 		if (view->relayed[i].family != ADDR_NONE)
 			json_array_append_new(relayed, addr_json(&view->relayed[i]));
+	flows_allocation_traffic(c->parts->flows, view->allocation, &all);
 	json_array_append_new(
 		c->list,
 		json_pack("{sI sI ss ss so so so sf sf so so s{so so} s{so so}}", "worker",
@@ -246,8 +239,8 @@ static void collect_allocation(void *ctx, const struct turn_allocation_view *vie
 			  permissions_json(view, c->now_ns), "channels", channels, "daemon",
 			  "to_peer", counter_json(view->to_peer_packets, view->to_peer_bytes),
 			  "to_client", counter_json(view->to_client_packets, view->to_client_bytes),
-			  "kernel", "to_peer", counter_json(to_peer.packets, to_peer.bytes),
-			  "to_client", counter_json(to_client.packets, to_client.bytes)));
+			  "kernel", "to_peer", counter_json(all.to_peer.packets, all.to_peer.bytes),
+			  "to_client", counter_json(all.to_client.packets, all.to_client.bytes)));
 }
 
 static void collect_worker(const struct worker_parts *parts, void *arg)

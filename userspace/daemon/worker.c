@@ -157,7 +157,12 @@ static int build(struct worker *worker, const struct worker_config *config)
 	err = turn_new(config->turn, &worker->turn);
 	if (err < 0)
 		return err;
-	err = flows_new(config->kernel, config->index, config->next_hops, &worker->flows);
+	err = flows_new(&(struct flows_config){.kernel = config->kernel,
+					       .worker = config->index,
+					       .next_hops = config->next_hops,
+					       .buckets = config->buckets,
+					       .bandwidth_bps = config->turn->bandwidth_bps},
+			&worker->flows);
 	if (err < 0) {
 		log_error("worker: kernel flows cannot be set up err=%s", strerror(-err));
 		return err;

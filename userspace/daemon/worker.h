@@ -18,6 +18,7 @@ struct worker_config {
 	const struct turn_config *turn; /* copied */
 	struct kernel *kernel;
 	uint32_t next_hops; /* this worker's share */
+	uint32_t buckets;   /* the same */
 };
 
 /* Opens everything, so that errors show here, and starts the thread. 0 or -errno. */

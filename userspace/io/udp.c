@@ -5,6 +5,7 @@
 #include "io/udp.h"
 
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -17,14 +18,17 @@ static int set_option(int fd, int level, int name, int value)
 }
 
 /*
- * RFC 8656 15: what the relay sends may be fragmented unless the client asked otherwise, and the
- * kernel must not answer with a learned path MTU by setting DF.
+ * RFC 8656 14: what the relay sends may be fragmented unless the client asked otherwise, and the
+ * kernel must not answer with a learned path MTU by setting DF. Over IPv4 both OMIT and DONT leave
+ * DF clear, but with DONT the kernel keeps "fragmentation needed" to itself, which the kernel path
+ * and DONT-FRAGMENT can cause; and with OMIT it does not believe a forged one. Over IPv6 nobody on
+ * the way fragments, so there the learned MTU is needed, and DONT reports as well.
  */
 static int set_fragmentation(int fd, uint8_t family, bool dont_fragment)
 {
 	if (family == ADDR_IPV4)
 		return set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER,
-				  dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+				  dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_OMIT);
 	return set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
 			  dont_fragment ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
 }
@@ -63,6 +67,77 @@ int udp_open(const struct addr *local, bool shared, int buffer_bytes)
 	if (bind(fd, (struct sockaddr *)&name, name_len) < 0)
 		return -errno;
 	return TAKE_FD(fd);
+}
+
+int udp_report_errors(int fd, enum addr_family family)
+{
+	return family == ADDR_IPV4 ? set_option(fd, IPPROTO_IP, IP_RECVERR, 1)
+				   : set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+}
+
+/* The kernel's account of an error in a message from the error queue; NULL if there is none. */
+static const struct sock_extended_err *extended_error(struct msghdr *header)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c))
+		if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+		    (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+			return (const struct sock_extended_err *)(const void *)CMSG_DATA(c);
+	return NULL;
+}
+
+/* RFC 792 and RFC 4443: how a router says that a datagram is too large. */
+static bool is_too_large(const struct udp_error *e)
+{
+	return e->to.family == ADDR_IPV4 ? e->type == 3 && e->code == 4 : e->type == 2;
+}
+
+static bool read_error(struct msghdr *header, struct udp_error *ret)
+{
+	const struct sock_extended_err *e = extended_error(header);
+
+	if (!e || addr_from_sockaddr(header->msg_name, header->msg_namelen, &ret->to) < 0)
+		return false;
+	ret->local = e->ee_origin == SO_EE_ORIGIN_LOCAL;
+	if (ret->local && e->ee_errno == EMSGSIZE) {
+		ret->type = ret->to.family == ADDR_IPV4 ? 3 : 2;
+		ret->code = ret->to.family == ADDR_IPV4 ? 4 : 0;
+	} else if (e->ee_origin == SO_EE_ORIGIN_ICMP || e->ee_origin == SO_EE_ORIGIN_ICMP6) {
+		ret->type = e->ee_type;
+		ret->code = e->ee_code;
+	} else {
+		return false;
+	}
+	ret->mtu = is_too_large(ret) ? e->ee_info : 0;
+	return true;
+}
+
+int udp_receive_errors(int fd, struct udp_errors *ret)
+{
+	/* The error, and the address of who told it. */
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(sizeof(struct sock_extended_err) +
+					 sizeof(struct sockaddr_in6))];
+	} control[UDP_ERRORS];
+	struct sockaddr_storage names[UDP_ERRORS];
+	struct mmsghdr messages[UDP_ERRORS] = {0};
+	int received;
+
+	ret->count = 0;
+	for (size_t i = 0; i < UDP_ERRORS; i++)
+		messages[i].msg_hdr = (struct msghdr){.msg_name = &names[i],
+						      .msg_namelen = sizeof(names[i]),
+						      .msg_control = &control[i],
+						      .msg_controllen = sizeof(control[i])};
+	do {
+		received = recvmmsg(fd, messages, UDP_ERRORS, MSG_ERRQUEUE | MSG_DONTWAIT, NULL);
+	} while (received < 0 && errno == EINTR);
+	if (received < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	for (int i = 0; i < received; i++)
+		if (read_error(&messages[i].msg_hdr, &ret->items[ret->count]))
+			ret->count++;
+	return received;
 }
 
 void udp_batch_init(struct udp_batch *batch)
@@ -182,8 +257,15 @@ int udp_send_dont_fragment(int fd, const struct addr *to, struct span data)
 
 	if (err < 0)
 		return err;
-	if (sendto(fd, data.data, data.len, MSG_DONTWAIT, (struct sockaddr *)&name, name_len) < 0)
-		err = -errno;
+	/* An error that is about an earlier datagram comes once, as in udp_queue_flush. */
+	for (int attempt = 0; attempt < 2; attempt++) {
+		ssize_t sent = sendto(fd, data.data, data.len, MSG_DONTWAIT,
+				      (struct sockaddr *)&name, name_len);
+
+		err = sent < 0 ? -errno : 0;
+		if (err == 0 || err == -EAGAIN || err == -EMSGSIZE)
+			break;
+	}
 	set_fragmentation(fd, to->family, false);
 	return err;
 }

@@ -24,6 +24,33 @@
  */
 int udp_open(const struct addr *local, bool shared, int buffer_bytes);
 
+/*
+ * ICMP errors about what the socket sent, or what was sent in its name, can be read from now on:
+ * udp_receive_errors. The next call on the socket may fail once for such an error, and the socket
+ * polls as readable while there is one. 0 or -errno.
+ */
+int udp_report_errors(int fd, enum addr_family family);
+
+#define UDP_ERRORS 16
+
+struct udp_error {
+	struct addr to; /* where the datagram went; port 0 where the kernel does not say */
+	/* True: this host found it too large, nothing left. Type, code and MTU are then those that
+	 * a router would have answered. */
+	bool local;
+	uint8_t type, code; /* of ICMP or ICMPv6, by the family of `to` */
+	uint32_t mtu;	    /* of the next hop, if the datagram was too large for it; else 0 */
+};
+
+struct udp_errors {
+	size_t count;
+	struct udp_error items[UDP_ERRORS];
+};
+
+/* Reads what is there, at most UDP_ERRORS. Returns how many were there, 0 for none, or -errno;
+ * those that are neither ICMP nor about a size are read and left out of *ret. */
+int udp_receive_errors(int fd, struct udp_errors *ret);
+
 /* One batch of datagrams; big, so it lives in its worker. */
 struct udp_batch {
 	size_t count;
@@ -40,7 +67,7 @@ struct udp_batch {
 void udp_batch_init(struct udp_batch *batch);
 /*
  * Reads what is there, at most UDP_BATCH datagrams, into batch->items. Returns how many, 0 if
- * there is none, or -errno (ICMP errors on unconnected sockets are not reported here).
+ * there is none, or -errno (with udp_report_errors also that of an ICMP error, once).
  */
 int udp_receive(int fd, struct udp_batch *batch);
 
@@ -64,7 +91,8 @@ void udp_queue_send(struct udp_queue *queue, int fd, const struct addr *to,
 		    const struct span parts[static UDP_PARTS]);
 void udp_queue_flush(struct udp_queue *queue);
 
-/* Sends one datagram with DF set, at once. 0 or -errno (-EMSGSIZE: larger than the path's MTU). */
+/* Sends one datagram with DF set, at once. 0 or -errno (-EMSGSIZE: larger than the MTU, which
+ * udp_receive_errors then tells). */
 int udp_send_dont_fragment(int fd, const struct addr *to, struct span data);
 
 #endif

@@ -3,6 +3,7 @@
  * Allocate, RFC 8656 7.2: the checks, and what is asked for. The relay sockets come in
  * open_relay.c.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "turn/open_relay.h"
@@ -81,15 +82,14 @@ static unsigned int read_wanted(const struct stun_message *message, struct wante
 	return code;
 }
 
-static unsigned int check_quotas(const struct request *r)
+/* What is taken here is the allocation's, which gives it back when it ends. */
+static unsigned int take_quota(const struct request *r)
 {
-	const struct turn *turn = r->turn;
-	uint32_t per_user = turn->config.allocations_per_user;
+	int err = quota_take(r->turn->quota, r->envelope.user->index);
 
-	ASSERT(r->envelope.user->index < turn->user_count);
-	if (per_user && turn->user_allocations[r->envelope.user->index] >= per_user)
+	if (err == -EDQUOT)
 		return 486;
-	return turn->allocation_count < turn->config.allocations_max ? 0 : 508;
+	return err < 0 ? 508 : 0;
 }
 
 /* The second port of a pair was bound when it was reserved: it only changes hands. */
@@ -119,6 +119,7 @@ static void create(struct request *r, const struct wanted *w)
 	struct allocation *a = allocation_new(r->turn, &r->envelope);
 
 	if (!a) {
+		quota_give(r->turn->quota, r->envelope.user->index);
 		answer_error(r->turn, &r->envelope, 508, NULL, r->out);
 		return;
 	}
@@ -155,7 +156,7 @@ void allocate_request(struct request *r)
 	}
 	code = read_wanted(&r->message, &wanted);
 	if (!code)
-		code = check_quotas(r);
+		code = take_quota(r);
 	if (code) {
 		answer_error(r->turn, &r->envelope, code, NULL, r->out);
 		return;

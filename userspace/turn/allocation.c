@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The life of an allocation: made, given relays, swept, ended. It keeps the tables, the counts
- * per user and the ports in step; what clients ask for is elsewhere.
+ * The life of an allocation: made, given relays, swept, ended. It keeps the tables, the quota and
+ * the ports in step; what clients ask for is elsewhere.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -61,7 +61,6 @@ static bool add_to_tables(struct turn *turn, struct allocation *a)
 	}
 	turn->numbered[a->number] = a;
 	turn->allocation_count++;
-	turn->user_allocations[a->user->index]++;
 	return true;
 }
 
@@ -127,7 +126,8 @@ void allocation_drop_relay(struct turn *turn, struct allocation *a, enum addr_fa
 			channel_free(turn, a, c, out);
 	HASH_ITER (hh, a->permissions, p, next)
 		if (p->peer.family == family)
-			permission_free(a, p);
+			permission_free(turn, a, p, out);
+	publish_end_of_sender(a, relay, out);
 	close_relay(turn, relay, out);
 }
 
@@ -140,7 +140,7 @@ void allocation_end(struct turn *turn, struct allocation *a, struct turn_actions
 	turn->numbered[a->number] = NULL;
 	ids_give(&turn->allocation_ids, a->number);
 	turn->allocation_count--;
-	turn->user_allocations[a->user->index]--;
+	quota_give(turn->quota, a->user->index);
 	free(a->opening);
 	free(a);
 }
@@ -155,12 +155,15 @@ static void forget(struct turn *turn, struct allocation *a)
 		HASH_DELETE(hh_number, a->channels, c);
 		free(c);
 	}
-	HASH_ITER (hh, a->permissions, p, next)
-		permission_free(a, p);
+	HASH_ITER (hh, a->permissions, p, next) {
+		HASH_DELETE(hh, a->permissions, p);
+		free(p);
+	}
 	for (unsigned int i = 0; i < TURN_RELAYS; i++)
 		if (a->relays[i].handle >= 0)
 			ports_release(turn->config.ports, &a->relays[i].internal);
 	HASH_DELETE(hh, turn->allocations, a);
+	quota_give(turn->quota, a->user->index);
 	free(a->opening);
 	free(a);
 }
@@ -210,7 +213,7 @@ bool allocation_expire(struct turn *turn, struct allocation *a, uint64_t now_ns,
 			channel_free(turn, a, c, out);
 	HASH_ITER (hh, a->permissions, p, next)
 		if (p->expires_ns <= now_ns)
-			permission_free(a, p);
+			permission_free(turn, a, p, out);
 	timer_set(turn, a, next_due(a));
 	return false;
 }

@@ -73,45 +73,8 @@ static void forget(struct turn *turn, struct allocation *a, struct channel *c)
 void channel_free(struct turn *turn, struct allocation *a, struct channel *c,
 		  struct turn_actions *out)
 {
-	action_add(out, TURN_REMOVE_FLOW)->remove_flow.flow = c->flow;
+	publish_end_of_flow(c, out);
 	forget(turn, a, c);
-}
-
-/*
- * Expiry is not the same both ways. RFC 8656 12.6 relays ChannelData as long as the channel is
- * bound and asks for no permission; 11.3 and 12.7 take from a peer only what a permission allows.
- */
-static void publish(struct allocation *a, struct channel *c, struct turn_actions *out)
-{
-	const struct relay *relay = &a->relays[relay_index(c->peer.family)];
-	const struct permission *p = permission_find(a, &c->peer);
-	uint64_t to_peer = MIN(c->expires_ns, relay->expires_ns);
-	/* A permission that is gone has run out at a time that was told while it lived. */
-	uint64_t to_client = p ? MIN(p->expires_ns, to_peer) : c->to_client_expires_ns;
-	struct turn_flow *flow;
-
-	if (to_peer == c->to_peer_expires_ns && to_client == c->to_client_expires_ns)
-		return;
-	c->to_peer_expires_ns = to_peer;
-	c->to_client_expires_ns = to_client;
-	flow = &action_add(out, TURN_SET_FLOW)->set_flow;
-	*flow = (struct turn_flow){
-		.flow = c->flow,
-		.allocation = a->number,
-		.tuple = a->client.tuple,
-		.relayed = relay->internal,
-		.peer = c->peer,
-		.peer_is_allocation = c->own,
-		.channel = c->number,
-		.to_peer_expires_ns = to_peer,
-		.to_client_expires_ns = to_client,
-	};
-}
-
-void channel_publish_all(struct allocation *a, struct turn_actions *out)
-{
-	for (struct channel *c = a->channels; c; c = c->hh_number.next)
-		publish(a, c, out);
 }
 
 struct binding {
@@ -207,7 +170,7 @@ void channel_request(struct request *r)
 	timer_bring_forward(r->turn, r->allocation, c->expires_ns);
 	permission_refresh(r->turn, r->allocation, p, r->now->mono_ns);
 	/* The flow is live before the client knows of it. */
-	channel_publish_all(r->allocation, r->out);
+	publish_all(r->turn, r->allocation, r->out);
 	repeat_remember(r, 0);
 	answer_success(r, 0);
 }

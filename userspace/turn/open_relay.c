@@ -51,6 +51,7 @@ void open_relay_finish(struct turn *turn, const struct turn_now *now, struct all
 	}
 	timer_add(turn, a, expires_ns);
 	turn->counters.allocations_created++;
+	publish_all(turn, a, out);
 	answer_granted(turn, a, envelope, out);
 }
 

@@ -32,8 +32,13 @@ struct permission *permission_make(struct turn *turn, struct allocation *a, cons
 	p->peer = *peer;
 	p->peer.port = 0;
 	p->own = own;
+	if (ids_take(&turn->grant_ids, turn_grant_limit(turn), &p->grant) < 0) {
+		free(p);
+		return NULL;
+	}
 	HASH_ADD(hh, a->permissions, peer, sizeof(p->peer), p);
 	if (!p->hh.tbl) {
+		ids_give(&turn->grant_ids, p->grant);
 		free(p);
 		return NULL;
 	}
@@ -47,8 +52,11 @@ void permission_refresh(struct turn *turn, struct allocation *a, struct permissi
 	timer_bring_forward(turn, a, p->expires_ns);
 }
 
-void permission_free(struct allocation *a, struct permission *p)
+void permission_free(struct turn *turn, struct allocation *a, struct permission *p,
+		     struct turn_actions *out)
 {
+	publish_end_of_grant(p, out);
+	ids_give(&turn->grant_ids, p->grant);
 	HASH_DELETE(hh, a->permissions, p);
 	free(p);
 }
@@ -85,13 +93,13 @@ static unsigned int check_peers(struct request *r, const char **ret_rule)
 }
 
 /* Those that were made for this request and cannot all be: they have no expiry yet. */
-static void roll_back(struct allocation *a)
+static void roll_back(struct request *r)
 {
 	struct permission *p, *next;
 
-	HASH_ITER (hh, a->permissions, p, next)
+	HASH_ITER (hh, r->allocation->permissions, p, next)
 		if (!p->expires_ns)
-			permission_free(a, p);
+			permission_free(r->turn, r->allocation, p, r->out);
 }
 
 /* The i-th pass over the checked peers: first make what is missing, then refresh all. */
@@ -127,12 +135,12 @@ void permission_request(struct request *r)
 		return;
 	}
 	if (!each_peer(r, false)) {
-		roll_back(r->allocation);
+		roll_back(r);
 		answer_error(r->turn, &r->envelope, 508, NULL, r->out);
 		return;
 	}
 	each_peer(r, true);
-	channel_publish_all(r->allocation, r->out);
+	publish_all(r->turn, r->allocation, r->out);
 	repeat_remember(r, 0);
 	answer_success(r, 0);
 }

@@ -38,7 +38,7 @@ static void prolong(struct request *r, enum addr_family family, uint32_t lifetim
 			a->relays[i].expires_ns = expires_ns;
 	/* It may have become shorter: an hour was granted, ten minutes are asked for. */
 	timer_bring_forward(r->turn, a, expires_ns);
-	channel_publish_all(a, r->out);
+	publish_all(r->turn, a, r->out);
 	repeat_remember(r, lifetime_s);
 }
 

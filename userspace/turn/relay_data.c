@@ -48,12 +48,11 @@ static struct relay *live_relay(struct allocation *a, const struct turn_now *now
 }
 
 /*
- * The permission for the peer's IP. A relay address of ours is tabled in its internal form, but
- * clients write the external one, and a NAT in front of us may show it: that costs a second look
- * only where the first found nothing. *peer becomes the internal form.
+ * A relay address of ours is tabled in its internal form, but clients write the external one, and
+ * a NAT in front of us may show it: that costs a second look only where the first found nothing.
  */
-static struct permission *live_permission(const struct turn *turn, const struct allocation *a,
-					  const struct turn_now *now, struct addr *peer)
+struct permission *relay_live_permission(const struct turn *turn, const struct allocation *a,
+					 const struct turn_now *now, struct addr *peer)
 {
 	struct permission *p = permission_find(a, peer);
 
@@ -62,6 +61,18 @@ static struct permission *live_permission(const struct turn *turn, const struct 
 		p = permission_find(a, peer);
 	}
 	return p && now->mono_ns < p->expires_ns ? p : NULL;
+}
+
+struct addr relay_shown_peer(const struct turn *turn, const struct permission *p,
+			     const struct addr *peer)
+{
+	return p->own ? ports_to_external(turn->config.ports, peer) : *peer;
+}
+
+/* What one UDP datagram holds: 16 bits of length in the IPv4 header, or in the UDP header. */
+static size_t datagram_max(const struct addr *to)
+{
+	return to->family == ADDR_IPV4 ? 65535 - 20 - 8 : 65535 - 8;
 }
 
 /* Of this host's own addresses only allocations are peers, now and not when it was permitted. */
@@ -73,11 +84,22 @@ static bool is_denied(struct turn *turn, const struct addr *peer, bool own)
 	return true;
 }
 
-static void send_peer(struct turn *turn, struct relay *relay, const struct addr *peer,
-		      bool dont_fragment, struct span data, struct turn_actions *out)
+static void send_peer(struct turn *turn, struct relay *relay, const struct turn_now *now,
+		      const struct addr *peer, bool dont_fragment, struct span data,
+		      struct turn_actions *out)
 {
-	struct turn_action *action = action_add(out, TURN_SEND_PEER);
+	struct turn_action *action;
 
+	/* From a client over IPv6 comes more than fits a datagram over IPv4. */
+	if (data.len > datagram_max(peer)) {
+		turn->counters.drop_too_large++;
+		return;
+	}
+	if (!bandwidth_allows(turn, &relay->allocation->to_peer_paid_ns, now->mono_ns, data.len)) {
+		turn->counters.drop_over_bandwidth++;
+		return;
+	}
+	action = action_add(out, TURN_SEND_PEER);
 	action->send_peer.relay = relay->handle;
 	action->send_peer.peer = *peer;
 	action->send_peer.dont_fragment = dont_fragment;
@@ -97,6 +119,16 @@ static bool read_send(const struct stun_message *message, struct addr *ret_peer,
 	       stun_find(message, STUN_ATTR_XOR_PEER_ADDRESS, &value) &&
 	       stun_read_xor_address(message, value, ret_peer) == 0 && ret_peer->port != 0 &&
 	       stun_find(message, STUN_ATTR_DATA, ret_data);
+}
+
+/*
+ * RFC 8656 13 and 14: from UDP to UDP the attribute means the DF bit from IPv4 to IPv4; wherever
+ * IPv6 is on one side it must be ignored.
+ */
+static bool heeds_dont_fragment(const struct five_tuple *tuple, const struct addr *peer)
+{
+	return tuple->transport != TURN_UDP ||
+	       (tuple->client.family == ADDR_IPV4 && peer->family == ADDR_IPV4);
 }
 
 void relay_send_indication(struct request *r)
@@ -122,13 +154,14 @@ void relay_send_indication(struct request *r)
 		turn->counters.drop_peer_family++;
 		return;
 	}
-	p = live_permission(turn, a, r->now, &peer);
+	p = relay_live_permission(turn, a, r->now, &peer);
 	if (!p) {
 		turn->counters.drop_no_permission++;
 		return;
 	}
+	dont_fragment = dont_fragment && heeds_dont_fragment(&a->client.tuple, &peer);
 	if (!is_denied(turn, &peer, p->own))
-		send_peer(turn, relay, &peer, dont_fragment, data, r->out);
+		send_peer(turn, relay, r->now, &peer, dont_fragment, data, r->out);
 }
 
 void relay_channel_data(struct turn *turn, const struct turn_now *now,
@@ -158,10 +191,10 @@ void relay_channel_data(struct turn *turn, const struct turn_now *now,
 	}
 	/* RFC 8656 12.6: no permission is asked for in this direction. */
 	if (!is_denied(turn, &c->peer, c->own))
-		send_peer(turn, relay, &c->peer, false, data, out);
+		send_peer(turn, relay, now, &c->peer, false, data, out);
 }
 
-static struct turn_action *send_client(struct allocation *a, struct turn_actions *out)
+struct turn_action *relay_send_client(const struct allocation *a, struct turn_actions *out)
 {
 	struct turn_action *action = action_add(out, TURN_SEND_CLIENT);
 
@@ -170,35 +203,41 @@ static struct turn_action *send_client(struct allocation *a, struct turn_actions
 	return action;
 }
 
-static void send_on_channel(struct allocation *a, const struct channel *c, struct span data,
+/* Both of these say false if so much data fits no datagram to the client. */
+static bool send_on_channel(struct allocation *a, const struct channel *c, struct span data,
 			    struct turn_actions *out)
 {
-	struct turn_action *action = send_client(a, out);
-	uint8_t *header = scratch_take(out, CHANNEL_DATA_HEADER_LEN);
+	struct turn_action *action;
+	uint8_t *header;
 
+	if (CHANNEL_DATA_HEADER_LEN + data.len > datagram_max(&a->client.tuple.client))
+		return false;
+	action = relay_send_client(a, out);
+	header = scratch_take(out, CHANNEL_DATA_HEADER_LEN);
 	channel_data_header(c->number, data.len, header);
 	action->send_client.parts[0] = span_make(header, CHANNEL_DATA_HEADER_LEN);
 	action->send_client.parts[1] = data;
+	return true;
 }
 
-/* False if so much data fits no message. */
 static bool send_data_indication(struct allocation *a, const struct addr *shown,
 				 struct entropy *entropy, struct span data,
 				 struct turn_actions *out)
 {
 	uint8_t id[STUN_TRANSACTION_ID_LEN];
 	uint8_t header[STUN_DATA_INDICATION_HEADER_MAX];
+	size_t padding_len = (4 - data.len % 4) % 4;
 	struct turn_action *action;
 	size_t len;
 
 	entropy_take(entropy, id, sizeof(id));
 	len = stun_data_indication_header(shown, data.len, id, header);
-	if (!len)
+	if (!len || len + data.len + padding_len > datagram_max(&a->client.tuple.client))
 		return false;
-	action = send_client(a, out);
+	action = relay_send_client(a, out);
 	action->send_client.parts[0] = span_make(memcpy(scratch_take(out, len), header, len), len);
 	action->send_client.parts[1] = data;
-	action->send_client.parts[2] = span_make(padding, (4 - data.len % 4) % 4);
+	action->send_client.parts[2] = span_make(padding, padding_len);
 	return true;
 }
 
@@ -210,11 +249,9 @@ static bool deliver(struct turn *turn, const struct turn_now *now, struct entrop
 	const struct channel *c = channel_by_peer(a, peer);
 	struct addr shown;
 
-	if (c && now->mono_ns < c->expires_ns) {
-		send_on_channel(a, c, data, out);
-		return true;
-	}
-	shown = p->own ? ports_to_external(turn->config.ports, peer) : *peer;
+	if (c && now->mono_ns < c->expires_ns)
+		return send_on_channel(a, c, data, out);
+	shown = relay_shown_peer(turn, p, peer);
 	return send_data_indication(a, &shown, entropy, data, out);
 }
 
@@ -232,9 +269,13 @@ void turn_peer_input(struct turn *turn, const struct turn_now *now, struct entro
 		return;
 	}
 	a = found->allocation;
-	p = live_permission(turn, a, now, &from);
+	p = relay_live_permission(turn, a, now, &from);
 	if (!p) {
 		turn->counters.drop_no_permission++;
+		return;
+	}
+	if (!bandwidth_allows(turn, &a->to_client_paid_ns, now->mono_ns, data.len)) {
+		turn->counters.drop_over_bandwidth++;
 		return;
 	}
 	if (deliver(turn, now, entropy, a, p, &from, data, out))

@@ -3,8 +3,8 @@
  * What the files of turn/ share: the tables, one request on its way through them, and the steps.
  * For this folder only; everyone else sees turn.h.
  *
- * Memory on 64 bits, for publishing: an allocation takes 560 bytes, a permission 88, a channel
- * 168, and each table of them 192 more with its first buckets: about 1,700 bytes for a call with
+ * Memory on 64 bits, for publishing: an allocation takes 600 bytes, a permission 104, a channel
+ * 168, and each table of them 192 more with its first buckets: about 1,800 bytes for a call with
  * two peers on two channels. Nothing is allocated for a packet, and nothing for a stranger.
  */
 #ifndef TURNPIKE_TURN_STATE_H
@@ -32,7 +32,9 @@
 #define TURN_REMEMBERED	       4
 /* A port that another process holds: how many others we try. */
 #define TURN_OPEN_ATTEMPTS_MAX 16
-#define TURN_CHANNELS_LIMIT    2048
+/* What the actions of one call have room for: see TURN_ACTIONS_MAX. */
+#define TURN_CHANNELS_LIMIT    1024
+#define TURN_PERMISSIONS_LIMIT 1024
 #define TURN_FAREWELLS_MAX     65536
 #define TURN_RELAYS	       2
 
@@ -51,7 +53,9 @@ void ids_clear(struct ids *ids);
 struct permission {
 	struct addr peer; /* key: port 0, internal form if it is a relay address of ours */
 	bool own;	  /* it is: only ports that are allocations are peers */
+	uint32_t grant;
 	uint64_t expires_ns;
+	uint64_t told_ns; /* as the last TURN_SET_GRANT said; 0: nothing was */
 	UT_hash_handle hh;
 };
 
@@ -71,6 +75,7 @@ struct relay {
 	struct addr internal; /* stays for retransmissions when the relay is gone */
 	int handle;	      /* -1: none, the key otherwise */
 	uint64_t expires_ns;
+	uint64_t told_ns; /* as the last TURN_SET_SENDER said; 0: nothing was */
 	struct allocation *allocation;
 	UT_hash_handle hh;
 };
@@ -129,6 +134,9 @@ struct allocation {
 	struct remembered remembered[TURN_REMEMBERED];
 	uint32_t remembered_next;
 	uint64_t to_peer_packets, to_peer_bytes, to_client_packets, to_client_bytes;
+	/* When what was relayed so far is paid off: bandwidth.c. */
+	uint64_t to_peer_paid_ns, to_client_paid_ns;
+	uint64_t errors_paid_ns; /* the same for ICMP errors: peer_error.c */
 	UT_hash_handle hh;
 };
 
@@ -150,9 +158,9 @@ struct turn {
 	struct allocation **timers;	/* binary heap by due_ns */
 	uint32_t timer_count, room;	/* room: of numbered and timers */
 	uint32_t allocation_count;
-	uint32_t *user_allocations; /* by the user's index */
-	uint32_t user_count;
-	struct ids allocation_ids, flow_ids;
+	struct quota *quota, *own_quota; /* own_quota: NULL if it is shared */
+	uint32_t ns_per_kib;		 /* what 1024 bytes cost; 0: no limit of bandwidth */
+	struct ids allocation_ids, flow_ids, grant_ids;
 	struct farewell *farewells; /* oldest first */
 };
 
@@ -167,7 +175,7 @@ struct request {
 	struct allocation *allocation; /* of the five-tuple, or NULL */
 };
 
-/* turn.c: room in the actions is asserted; see TURN_CHANNELS_LIMIT. */
+/* turn.c: room in the actions is asserted; see TURN_ACTIONS_MAX. */
 struct turn_action *action_add(struct turn_actions *out, enum turn_action_kind kind);
 uint8_t *scratch_take(struct turn_actions *out, size_t len);
 
@@ -181,7 +189,7 @@ void timer_bring_forward(struct turn *turn, struct allocation *a, uint64_t due_n
 
 /* allocation.c */
 struct allocation *allocation_find(const struct turn *turn, const struct five_tuple *tuple);
-/* Counts it, and against its user. NULL without memory. */
+/* Takes over what the caller took from the quota, on success. NULL without memory. */
 struct allocation *allocation_new(struct turn *turn, const struct envelope *envelope);
 /* Ends its flows, closes its relays, frees it. */
 void allocation_end(struct turn *turn, struct allocation *a, struct turn_actions *out);
@@ -261,23 +269,54 @@ struct permission *permission_make(struct turn *turn, struct allocation *a, cons
 				   bool own);
 void permission_refresh(struct turn *turn, struct allocation *a, struct permission *p,
 			uint64_t now_ns);
-void permission_free(struct allocation *a, struct permission *p);
+void permission_free(struct turn *turn, struct allocation *a, struct permission *p,
+		     struct turn_actions *out);
 
 /* channel.c */
 struct channel *channel_by_number(const struct allocation *a, uint16_t number);
 struct channel *channel_by_peer(const struct allocation *a, const struct addr *peer);
 void channel_free(struct turn *turn, struct allocation *a, struct channel *c,
 		  struct turn_actions *out);
-/* TURN_SET_FLOW for each channel whose flow's expiry has changed. */
-void channel_publish_all(struct allocation *a, struct turn_actions *out);
+
+/* publish.c */
+/* Tells of each sender, grant and flow that is new or whose expiry has changed. */
+void publish_all(const struct turn *turn, struct allocation *a, struct turn_actions *out);
+/* Before it ends; what was never told needs no end. */
+void publish_end_of_sender(const struct allocation *a, struct relay *relay,
+			   struct turn_actions *out);
+void publish_end_of_grant(const struct permission *p, struct turn_actions *out);
+void publish_end_of_flow(const struct channel *c, struct turn_actions *out);
+/* Allocations have dense numbers, and so have their senders. */
+static inline uint32_t publish_sender_number(const struct allocation *a, const struct relay *relay)
+{
+	return a->number * TURN_RELAYS + (uint32_t)(relay - a->relays);
+}
+
+/* bandwidth.c */
+#define TURN_BURST_MS 100
+/* What 1024 bytes cost in nanoseconds; 0 for no limit. */
+uint32_t bandwidth_cost(uint64_t bits_per_second);
+/* True if so much data may pass now; then it is paid for. */
+bool bandwidth_allows(const struct turn *turn, uint64_t *paid_ns, uint64_t now_ns, size_t len);
 
 /* relay_data.c */
 void relay_send_indication(struct request *r);
 void relay_channel_data(struct turn *turn, const struct turn_now *now,
 			const struct turn_client *from, struct span datagram,
 			struct turn_actions *out);
+/*
+ * The permission for the peer's IP, if it has not run out; *peer becomes the internal form, which
+ * tables and sockets have.
+ */
+struct permission *relay_live_permission(const struct turn *turn, const struct allocation *a,
+					 const struct turn_now *now, struct addr *peer);
+/* The peer as the client knows it. */
+struct addr relay_shown_peer(const struct turn *turn, const struct permission *p,
+			     const struct addr *peer);
+/* A datagram to the allocation's client, its parts to be filled in. */
+struct turn_action *relay_send_client(const struct allocation *a, struct turn_actions *out);
 
-_Static_assert(sizeof(struct allocation) <= 560 && sizeof(struct permission) <= 88 &&
+_Static_assert(sizeof(struct allocation) <= 600 && sizeof(struct permission) <= 104 &&
 		       sizeof(struct channel) <= 168,
 	       "the sizes published above");
 

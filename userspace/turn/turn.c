@@ -34,12 +34,29 @@ static bool config_is_sound(const struct turn_config *config)
 {
 	return config->credentials && config->ports && config->allocations_max > 0 &&
 	       config->permissions_per_allocation > 0 && config->channels_per_allocation > 0 &&
+	       config->permissions_per_allocation <= TURN_PERMISSIONS_LIMIT &&
 	       config->channels_per_allocation <= TURN_CHANNELS_LIMIT;
+}
+
+/* The one that workers share, or one of its own. */
+static int use_quota(struct turn *turn)
+{
+	const struct turn_config *config = &turn->config;
+	int r;
+
+	turn->quota = config->quota;
+	if (turn->quota)
+		return 0;
+	r = quota_new(credentials_count(config->credentials), config->allocations_max,
+		      config->allocations_per_user, &turn->own_quota);
+	turn->quota = turn->own_quota;
+	return r;
 }
 
 int turn_new(const struct turn_config *config, struct turn **ret)
 {
 	struct turn *turn;
+	int r;
 
 	if (!config_is_sound(config))
 		return -EINVAL;
@@ -47,11 +64,11 @@ int turn_new(const struct turn_config *config, struct turn **ret)
 	if (!turn)
 		return -ENOMEM;
 	turn->config = *config;
-	turn->user_count = credentials_count(config->credentials);
-	turn->user_allocations = calloc(turn->user_count + 1ULL, sizeof(uint32_t));
-	if (!turn->user_allocations) {
+	turn->ns_per_kib = bandwidth_cost(config->bandwidth_bps);
+	r = use_quota(turn);
+	if (r < 0) {
 		free(turn);
-		return -ENOMEM;
+		return r;
 	}
 	*ret = turn;
 	return 0;
@@ -67,9 +84,10 @@ void turn_free(struct turn **turn)
 	repeat_forget_all(t);
 	ids_clear(&t->allocation_ids);
 	ids_clear(&t->flow_ids);
+	ids_clear(&t->grant_ids);
 	free(t->numbered);
 	free(t->timers);
-	free(t->user_allocations);
+	quota_free(&t->own_quota);
 	explicit_bzero(t->config.nonce_key, sizeof(t->config.nonce_key));
 	free(t);
 	*turn = NULL;
@@ -259,14 +277,20 @@ static bool expire_reservations(struct turn *turn, uint64_t now_ns, struct turn_
 	return false;
 }
 
+/* As many actions as its end can take: of flows, grants, senders and relays. */
+static size_t end_actions(const struct allocation *a)
+{
+	return HASH_CNT(hh_number, a->channels) + HASH_COUNT(a->permissions) + 2 * TURN_RELAYS;
+}
+
 bool turn_tick(struct turn *turn, const struct turn_now *now, struct turn_actions *out)
 {
 	repeat_forget(turn, now->mono_ns);
 	while (turn->timer_count && turn->timers[0]->due_ns <= now->mono_ns) {
 		struct allocation *a = turn->timers[0];
 
-		/* Whatever becomes of it: the flows of all its channels, and its relays. */
-		if (out->count + HASH_CNT(hh_number, a->channels) + TURN_RELAYS > TURN_ACTIONS_MAX)
+		/* Whatever becomes of it. */
+		if (out->count + end_actions(a) > TURN_ACTIONS_MAX)
 			return true;
 		allocation_expire(turn, a, now->mono_ns, out);
 	}
@@ -289,6 +313,14 @@ uint32_t turn_flow_limit(const struct turn *turn)
 {
 	uint64_t limit = (uint64_t)turn->config.allocations_max *
 			 turn->config.channels_per_allocation;
+
+	return (uint32_t)MIN(limit, UINT32_MAX);
+}
+
+uint32_t turn_grant_limit(const struct turn *turn)
+{
+	uint64_t limit = (uint64_t)turn->config.allocations_max *
+			 turn->config.permissions_per_allocation;
 
 	return (uint32_t)MIN(limit, UINT32_MAX);
 }

@@ -21,6 +21,7 @@
 #include "base/span.h"
 #include "turn/peer_policy.h"
 #include "turn/ports.h"
+#include "turn/quota.h"
 
 /* RFC 8656 3.2, 7.2, 9, 12: lifetimes in seconds. */
 #define TURN_LIFETIME_DEFAULT_S	   600
@@ -72,7 +73,12 @@
 	X(drop_bad_send, "Send indications without peer or data, or with what we do not know") \
 	X(drop_peer_family, "Send indications to a family the allocation has not")             \
 	X(drop_peer_denied, "data to an address of this host that is no allocation")           \
-	X(drop_too_large, "peer data that no Data indication can hold")
+	X(drop_too_large, "data that the datagram to its receiver cannot hold")                \
+	X(drop_over_bandwidth, "data beyond limits.bandwidth_per_allocation")                  \
+	X(icmp_to_client, "ICMP errors from the way to a peer told to clients")                \
+	X(drop_icmp_kind, "ICMP errors of a type that clients are not told")                   \
+	X(drop_icmp_no_permission, "ICMP errors about a peer without a permission")            \
+	X(drop_icmp_rate, "ICMP errors beyond what one allocation is told of")
 
 struct turn_counters {
 #define X(name, meaning) uint64_t name;
@@ -107,11 +113,13 @@ struct turn_config {
 	uint32_t nonce_lifetime_s;
 	struct peer_policy peers;
 	struct ports *ports; /* shared between workers */
-	/* Counted in this worker; the driver divides what is configured for all. */
+	/* Shared between workers, with the two limits below in it; NULL: this worker is alone. */
+	struct quota *quota;
 	uint32_t allocations_max;
 	uint32_t allocations_per_user; /* 0: unlimited */
 	uint32_t permissions_per_allocation;
 	uint32_t channels_per_allocation;
+	uint64_t bandwidth_bps; /* of an allocation, each way, application data; 0: unlimited */
 };
 
 /*
@@ -130,6 +138,37 @@ struct turn_flow {
 	uint64_t to_client_expires_ns; /* min(permission, channel, allocation) */
 };
 
+/*
+ * What the kernel path needs to carry Send indications to peers of one family: from whom, and
+ * with which source address. Where they may go is the grants' to say. `sender` is a dense number
+ * below twice the most allocations there ever were: the allocation's, doubled, and 1 for IPv6.
+ */
+struct turn_sender {
+	uint32_t sender;
+	uint32_t allocation;
+	struct five_tuple tuple;
+	struct addr relayed; /* internal */
+	uint64_t expires_ns; /* the relay's */
+};
+
+/*
+ * What the kernel path needs to know of one permission: Send indications may go to this IP, and
+ * what comes from it and has no channel becomes Data indications. `grant` is a dense number below
+ * turn_grant_limit(), unique among this worker's live permissions.
+ */
+struct turn_grant {
+	uint32_t grant;
+	uint32_t allocation;
+	struct five_tuple tuple;
+	struct addr relayed; /* internal */
+	struct addr peer;    /* port 0; internal if it is a relay address of ours */
+	bool peer_is_relay;  /* it is: then only ports that are allocations are peers */
+	/* Clients know the peer by another address than packets have (1:1 NAT). Only the daemon
+	 * writes that one into indications: the kernel path must not carry them. */
+	bool peer_is_renamed;
+	uint64_t expires_ns; /* min(permission, allocation) */
+};
+
 /* X(constant) */
 enum turn_action_kind {
 	TURN_SEND_CLIENT,
@@ -139,6 +178,10 @@ enum turn_action_kind {
 	TURN_ATTACH_RELAY, /* a reserved relay found its allocation: now receive from it */
 	TURN_SET_FLOW,	   /* add, or change expiry: the same flow number again */
 	TURN_REMOVE_FLOW,
+	TURN_SET_SENDER, /* add, or change expiry */
+	TURN_REMOVE_SENDER,
+	TURN_SET_GRANT, /* add, or change expiry */
+	TURN_REMOVE_GRANT,
 };
 
 #define TURN_PARTS 3
@@ -173,10 +216,22 @@ struct turn_action {
 		struct {
 			uint32_t flow;
 		} remove_flow;
+		struct turn_sender set_sender;
+		struct {
+			uint32_t sender;
+		} remove_sender;
+		struct turn_grant set_grant;
+		struct {
+			uint32_t grant;
+		} remove_grant;
 	};
 };
 
-#define TURN_ACTIONS_MAX 2200 /* the flows of one allocation with 1024 channels, and some */
+/*
+ * The most that one call leaves: an allocation with 1024 channels and 1024 permissions, of which
+ * everything had run out, is permitted 1024 peers anew; two senders, two relays, an answer.
+ */
+#define TURN_ACTIONS_MAX 3100
 #define TURN_SCRATCH_MAX 4096
 
 /* Filled by the calls below, cleared by the driver between them (turn_actions_clear). */
@@ -196,7 +251,7 @@ static inline void turn_actions_clear(struct turn_actions *actions)
 struct turn;
 
 /* Copies config; what it points to must outlive the result. 0, -EINVAL (a limit of 0, more than
- * 2048 channels) or -ENOMEM. */
+ * 1024 channels or permissions) or -ENOMEM. */
 int turn_new(const struct turn_config *config, struct turn **ret);
 /* Forgets everything and gives the ports back; relays are the driver's to close (it knows them
  * all), and reservations are still in the ports. Takes NULL. */
@@ -211,6 +266,18 @@ void turn_client_input(struct turn *turn, const struct turn_now *now, struct ent
 void turn_peer_input(struct turn *turn, const struct turn_now *now, struct entropy *entropy,
 		     int relay, const struct addr *peer, struct span data,
 		     struct turn_actions *out);
+
+/* An ICMP error about a datagram that a relay sent to a peer, or what is the same: a datagram that
+ * the host itself found too large for the path. */
+struct turn_peer_error {
+	struct addr peer;   /* where the datagram went */
+	uint8_t type, code; /* of ICMP or ICMPv6, by the peer's family */
+	uint32_t mtu;	    /* of the next hop, with "fragmentation needed" or "packet too big" */
+};
+
+/* Tells the client by a Data indication, RFC 8656 11.5, if a permission for the peer exists. */
+void turn_peer_error(struct turn *turn, const struct turn_now *now, struct entropy *entropy,
+		     int relay, const struct turn_peer_error *error, struct turn_actions *out);
 
 struct turn_relay_result {
 	int error;    /* 0 or -errno of the bind: -EADDRINUSE makes it try another port */
@@ -232,8 +299,9 @@ bool turn_tick(struct turn *turn, const struct turn_now *now, struct turn_action
 uint64_t turn_next_tick(const struct turn *turn);
 
 const struct turn_counters *turn_counters(const struct turn *turn);
-/* One more than the largest flow number that turn can ever use. */
+/* One more than the largest flow or grant number that turn can ever use. */
 uint32_t turn_flow_limit(const struct turn *turn);
+uint32_t turn_grant_limit(const struct turn *turn);
 uint32_t turn_allocation_count(const struct turn *turn);
 
 /* Snapshots for people, valid during the callback. */

@@ -88,6 +88,13 @@ void stun_put_error(struct writer *w, unsigned int code, const char *reason);
 /* ADDRESS-ERROR-CODE, RFC 8656 18.12. family is ADDR_IPV4 or ADDR_IPV6. */
 void stun_put_address_error(struct writer *w, enum addr_family family, unsigned int code);
 void stun_put_unknown_attributes(struct writer *w, const uint16_t types[], size_t count);
+/*
+ * ICMP, RFC 8656 18.13: type (7 bits: error types are below 128 in both families) and code (9 bits)
+ * in the widths that the figure there draws, then the error data.
+ */
+void stun_put_icmp(struct writer *w, uint8_t type, uint8_t code, uint32_t data);
+/* The worst case of a Data indication with XOR-PEER-ADDRESS and ICMP. */
+#define STUN_ICMP_INDICATION_MAX (STUN_HEADER_LEN + 24 + 12)
 void stun_put_fingerprint(struct writer *w);
 int stun_end(struct writer *w);
 

@@ -108,6 +108,16 @@ void stun_put_unknown_attributes(struct writer *w, const uint16_t types[], size_
 	}
 }
 
+void stun_put_icmp(struct writer *w, uint8_t type, uint8_t code, uint32_t data)
+{
+	ASSERT(type < 128);
+	writer_u16(w, STUN_ATTR_ICMP);
+	writer_u16(w, 8);
+	writer_u16(w, 0);
+	writer_u16(w, (uint16_t)(type << 9 | code));
+	writer_u32(w, data);
+}
+
 int stun_end(struct writer *w)
 {
 	if (w->failed || w->len - STUN_HEADER_LEN > STUN_LENGTH_MAX)

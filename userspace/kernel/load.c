@@ -21,6 +21,10 @@
 #define MAX_DEVICES 256
 #define MAX_OWNED   1024
 
+#define LOG_SIZE       8192
+/* The kernel's BPF_LOG_STATS, which its interface header lacks. */
+#define LOG_STATISTICS 4
+
 static int set_sizes(struct turnpike_bpf *program, const struct kernel_options *options)
 {
 	const struct {
@@ -102,22 +106,37 @@ static int describe(const struct kernel *kernel)
 				   BPF_ANY);
 }
 
+/*
+ * Asks for errors and statistics only, not for each instruction: the log is short, and there with
+ * the first attempt. It stays empty if loading fails before, for lack of memory for the maps.
+ */
+static int load(struct turnpike_bpf *program, char *log, size_t size)
+{
+	int err = bpf_program__set_log_buf(program->progs.turnpike_xdp, log, size);
+
+	log[0] = '\0';
+	if (!err)
+		err = bpf_program__set_log_level(program->progs.turnpike_xdp, LOG_STATISTICS);
+	return err ? err : turnpike_bpf__load(program);
+}
+
 int load_program(struct kernel *kernel, struct kernel_problem *ret_problem)
 {
+	char log[LOG_SIZE] = "";
 	int err;
 
 	problem_listen_to_libbpf();
 	kernel->program = turnpike_bpf__open();
 	err = kernel->program ? set_sizes(kernel->program, &kernel->options) : -errno;
 	if (!err)
-		err = turnpike_bpf__load(kernel->program);
+		err = load(kernel->program, log, sizeof(log));
 	if (!err)
 		err = map_arrays(kernel);
 	if (!err)
 		err = describe(kernel);
 	if (err) {
 		load_undo(kernel);
-		return problem_of_load(ret_problem, err, kernel->options.slots);
+		return problem_of_load(ret_problem, err, kernel->options.slots, log);
 	}
 	return 0;
 }

@@ -33,6 +33,8 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 	char text[4096];
 	char *rest = text, *line;
 
+	if (level == LIBBPF_DEBUG)
+		return 0;
 	vsnprintf(text, sizeof(text), format, arguments);
 	while ((line = strsep(&rest, "\n"))) {
 		if (!*line)
@@ -106,7 +108,43 @@ static int not_permitted(struct kernel_problem *problem, int err)
 			   missing);
 }
 
-int problem_of_load(struct kernel_problem *problem, int err, uint32_t slots)
+/*
+ * The verifier's reason is the last line of its log before those that begin with a statistic; the
+ * size of a program that is too large stands in its reason.
+ */
+static void last_reason(const char *verifier, char *ret, size_t size)
+{
+	static const char *const statistics[] = {"processed ", "verification time ",
+						 "stack depth "};
+
+	snprintf(ret, size, "no reason");
+	while (*verifier) {
+		int len = (int)strcspn(verifier, "\n");
+		bool counts = len > 0;
+
+		for (size_t i = 0; i < ARRAY_SIZE(statistics); i++)
+			if (strncmp(verifier, statistics[i], strlen(statistics[i])) == 0)
+				counts = false;
+		if (counts)
+			snprintf(ret, size, "%.*s", len, verifier);
+		verifier += len + (verifier[len] == '\n');
+	}
+}
+
+static int refused(struct kernel_problem *problem, int err, const char *verifier)
+{
+	struct utsname host = {.release = "?"};
+	char reason[100];
+
+	uname(&host);
+	last_reason(verifier, reason, sizeof(reason));
+	return problem_set(problem, err,
+			   "the verifier of kernel %.40s refused the XDP program: %s (%s)%s",
+			   host.release, reason, strerror(-err),
+			   err == -E2BIG ? "; a later kernel may take it" : "");
+}
+
+int problem_of_load(struct kernel_problem *problem, int err, uint32_t slots, const char *verifier)
 {
 	struct utsname host = {.release = "?"};
 	char missing[64];
@@ -114,6 +152,8 @@ int problem_of_load(struct kernel_problem *problem, int err, uint32_t slots)
 	problem_missing_capabilities(missing, sizeof(missing));
 	if (err == -EPERM || (err == -EACCES && missing[0]))
 		return not_permitted(problem, err);
+	if (*verifier)
+		return refused(problem, err, verifier);
 	if (err == -ENOMEM || err == -E2BIG)
 		return problem_set(problem, err,
 				   "the kernel has no memory for maps of %u flows: lower "

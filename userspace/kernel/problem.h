@@ -12,14 +12,20 @@
 #include "base/macros.h"
 #include "kernel/kernel.h"
 
-/* Sends libbpf's own output to our log, at debug level, and remembers its first warning. */
+/*
+ * Sends libbpf's warnings and information to our log, at debug level, and remembers its first
+ * warning. What it has to say for those who debug libbpf is left out.
+ */
 void problem_listen_to_libbpf(void);
 
 /* Returns err, so that it can stand in a return statement. */
 int problem_set(struct kernel_problem *problem, int err, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Why the program or its maps could not be loaded. Returns err. */
-int problem_of_load(struct kernel_problem *problem, int err, uint32_t slots);
+/*
+ * Why the program or its maps could not be loaded. verifier is what the verifier had to say, empty
+ * if it was not asked: then the maps are to blame. Returns err.
+ */
+int problem_of_load(struct kernel_problem *problem, int err, uint32_t slots, const char *verifier);
 
 /* Why a driver refused XDP, with the remedy that its error code suggests. */
 void problem_of_native(const char *ifname, int err, char *ret, size_t size);

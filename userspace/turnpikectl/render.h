@@ -30,12 +30,15 @@ static inline const char *text_of(const json_t *object, const char *key)
 	return text && *text ? text : "-";
 }
 
-/* A number that is not negative, or 0. */
+/* A number that is not negative, or 0. Counters are integers; times have fractions, which are cut.
+ */
 static inline uint64_t number_of(const json_t *object, const char *key)
 {
-	json_int_t value = json_integer_value(json_object_get(object, key));
+	const json_t *member = json_object_get(object, key);
 
-	return value > 0 ? (uint64_t)value : 0;
+	if (json_is_real(member))
+		return json_real_value(member) > 0 ? (uint64_t)json_real_value(member) : 0;
+	return json_integer_value(member) > 0 ? (uint64_t)json_integer_value(member) : 0;
 }
 
 #endif

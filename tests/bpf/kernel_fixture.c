@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/macros.h"
 #include "net/net.h"
 #include "netns.h"
 
@@ -113,6 +114,20 @@ void fixture_write_pin(const char *name, const void *key, const void *value)
 	_cleanup_close_ int fd = fixture_open_pin(name);
 
 	assert_int_equal(bpf_map_update_elem(fd, key, value, BPF_ANY), 0);
+}
+
+int fixture_load_other_program(void)
+{
+	/* return XDP_PASS */
+	const struct bpf_insn instructions[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "tp_other", "GPL", instructions,
+			       ARRAY_SIZE(instructions), NULL);
+
+	assert_true(fd >= 0);
+	return fd;
 }
 
 uint32_t fixture_program_on(const char *ifname)

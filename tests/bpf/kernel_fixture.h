@@ -39,6 +39,8 @@ int fixture_open_pin(const char *name);
 int fixture_read_pin(const char *name, const void *key, void *ret);
 void fixture_write_pin(const char *name, const void *key, const void *value);
 
+/* An XDP program named tp_other that passes everything up. The descriptor is the caller's. */
+int fixture_load_other_program(void);
 /* The id of the XDP program on an interface, 0 for none. */
 uint32_t fixture_program_on(const char *ifname);
 /* Attaches, and fails the test unless it is in that mode. */

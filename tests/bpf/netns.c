@@ -47,15 +47,25 @@ void netns_run(const char *format, ...)
 	va_end(arguments);
 }
 
+void netns_go_there(void)
+{
+	assert_int_equal(setns(there, CLONE_NEWNET), 0);
+}
+
+void netns_come_back(void)
+{
+	assert_int_equal(setns(here, CLONE_NEWNET), 0);
+}
+
 void netns_run_there(const char *format, ...)
 {
 	va_list arguments;
 
-	assert_int_equal(setns(there, CLONE_NEWNET), 0);
+	netns_go_there();
 	va_start(arguments, format);
 	run(format, arguments);
 	va_end(arguments);
-	assert_int_equal(setns(here, CLONE_NEWNET), 0);
+	netns_come_back();
 }
 
 static int make_namespace(void)

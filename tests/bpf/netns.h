@@ -19,6 +19,13 @@ bool netns_may_run(const char *name);
  */
 void netns_make_pair(void);
 
+/*
+ * The calling thread works in the peer's namespace from now on, or here again; sockets stay where
+ * they were made.
+ */
+void netns_go_there(void);
+void netns_come_back(void);
+
 /* Runs a shell command here, or in the peer's namespace, and fails the test if it fails. */
 void netns_run(const char *format, ...) PRINTF_LIKE(1, 2);
 void netns_run_there(const char *format, ...) PRINTF_LIKE(1, 2);

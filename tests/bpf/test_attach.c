@@ -124,24 +124,10 @@ static void an_interface_that_does_not_exist_is_enodev(void **state)
 	}
 }
 
-static int load_other_program(void)
-{
-	/* return XDP_PASS */
-	const struct bpf_insn instructions[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_PASS},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "tp_other", "GPL", instructions,
-			       ARRAY_SIZE(instructions), NULL);
-
-	assert_true(fd >= 0);
-	return fd;
-}
-
 static void another_program_is_named_and_left_alone(void **state)
 {
 	static const uint32_t modes[] = {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
-	_cleanup_close_ int fd = load_other_program();
+	_cleanup_close_ int fd = fixture_load_other_program();
 	int ifindex = (int)if_nametoindex("tp-here");
 	struct kernel_attachment got;
 	char expected[64];

@@ -160,22 +160,9 @@ static void an_interface_that_stayed_is_left_alone(void **state)
 	assert_true(is_device(if_nametoindex("tp-here")));
 }
 
-static int load_pass(void)
-{
-	const struct bpf_insn instructions[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_PASS},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "tp_other", "GPL", instructions,
-			       ARRAY_SIZE(instructions), NULL);
-
-	assert_true(fd >= 0);
-	return fd;
-}
-
 static void an_interface_whose_other_program_goes_is_attached(void **state)
 {
-	_cleanup_close_ int fd = load_pass();
+	_cleanup_close_ int fd = fixture_load_other_program();
 	int ifindex = (int)if_nametoindex("tp-here");
 	struct kernel_attachment got;
 

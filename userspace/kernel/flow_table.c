@@ -119,22 +119,29 @@ static void unpublish(struct flow_table *table, struct flow_slot *slot)
 	__atomic_store_n(&slot->generation, 0, __ATOMIC_RELEASE);
 }
 
-void flow_table_free(struct flow_table **pointer)
+void flow_table_leave(struct flow_table **pointer)
 {
 	struct flow_table *table = *pointer;
 
 	*pointer = NULL;
 	if (!table)
 		return;
-	for (uint32_t i = 0; i < table->size; i++) {
+	slot_ring_destroy(&table->free);
+	free(table->cpus);
+	free(table);
+}
+
+void flow_table_free(struct flow_table **pointer)
+{
+	struct flow_table *table = *pointer;
+
+	for (uint32_t i = 0; table && i < table->size; i++) {
 		struct flow_slot *slot = &table->kernel->slots[table->first + i];
 
 		if (slot->generation)
 			unpublish(table, slot);
 	}
-	slot_ring_destroy(&table->free);
-	free(table->cpus);
-	free(table);
+	flow_table_leave(pointer);
 }
 
 static bool is_channel(uint16_t number)

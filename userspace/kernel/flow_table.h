@@ -48,6 +48,8 @@ struct flow_table;
 int flow_table_new(struct kernel *kernel, uint32_t worker, struct flow_table **ret);
 /* Removes what it still holds. Takes NULL. */
 void flow_table_free(struct flow_table **table);
+/* Leaves its flows as they are, to go on until they expire: for kernel_leave. Takes NULL. */
+void flow_table_leave(struct flow_table **table);
 
 /*
  * Installs a flow; it is live when this returns. Returns 0; -ENOSPC if slots or maps are full;

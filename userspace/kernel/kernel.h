@@ -68,7 +68,8 @@ int kernel_open_null(struct kernel **ret);
 void kernel_close(struct kernel **kernel);
 /*
  * Lets go without a trace: interfaces stay attached, flows go on until they expire, pins stay for
- * the next kernel_open to take over. As if the process had died. Takes NULL.
+ * the next kernel_open to take over. As if the process had died. Flow tables are left before
+ * (flow_table_leave). Takes NULL.
  */
 void kernel_leave(struct kernel **kernel);
 bool kernel_is_null(const struct kernel *kernel);

@@ -298,6 +298,44 @@ static void a_data_indication_that_cannot_hold_its_data_is_refused(void **state)
 	}
 }
 
+static void an_icmp_error_has_its_bytes(void **state)
+{
+	static const struct {
+		uint8_t type, code;
+		uint32_t data;
+		const char *hex;
+	} rows[] = {
+		{3, 4, 1400, "8004 0008 0000 0604 00000578"},
+		{11, 0, 0, "8004 0008 0000 1600 00000000"},
+		{1, 255, 0, "8004 0008 0000 02ff 00000000"},
+		{127, 0, 0xfffffffe, "8004 0008 0000 fe00 fffffffe"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t bytes[64];
+		struct writer w = begin(bytes, sizeof(bytes));
+		char want[128];
+
+		stun_put_icmp(&w, rows[i].type, rows[i].code, rows[i].data);
+		snprintf(want, sizeof(want), "0113 000c 2112a442" ID_HEX "%s", rows[i].hex);
+		assert_bytes(bytes, stun_end(&w), want);
+	}
+}
+
+static void the_largest_indication_of_an_icmp_error_fits_its_worst_case(void **state)
+{
+	uint8_t bytes[STUN_ICMP_INDICATION_MAX];
+	struct writer w = begin(bytes, sizeof(bytes));
+	struct addr peer;
+
+	(void)state;
+	assert_int_equal(addr_parse("[2001:db8::1]:1", &peer), 0);
+	stun_put_xor_address(&w, STUN_ATTR_XOR_PEER_ADDRESS, &peer);
+	stun_put_icmp(&w, 1, 4, 0);
+	assert_int_equal(stun_end(&w), STUN_ICMP_INDICATION_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +351,8 @@ int main(void)
 		cmocka_unit_test(a_data_indication_header_has_its_bytes),
 		cmocka_unit_test(a_data_indication_with_its_data_and_padding_is_read_back),
 		cmocka_unit_test(a_data_indication_that_cannot_hold_its_data_is_refused),
+		cmocka_unit_test(an_icmp_error_has_its_bytes),
+		cmocka_unit_test(the_largest_indication_of_an_icmp_error_fits_its_worst_case),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

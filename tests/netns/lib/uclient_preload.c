@@ -20,7 +20,8 @@
 int RAND_bytes(unsigned char *bytes, int count)
 {
 	static unsigned long running;
-	int (*real)(unsigned char *, int) = (int (*)(unsigned char *, int))dlsym(RTLD_NEXT, "RAND_bytes");
+	int (*real)(unsigned char *, int) = (int (*)(unsigned char *, int))dlsym(RTLD_NEXT,
+										 "RAND_bytes");
 	int result = real(bytes, count);
 
 	if (count == (int)sizeof(long)) {
@@ -36,8 +37,8 @@ int RAND_bytes(unsigned char *bytes, int count)
 int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
 {
 	static const int receive = RECEIVE_BUFFER_BYTES;
-	int (*real)(int, int, int, const void *, socklen_t) =
-		(int (*)(int, int, int, const void *, socklen_t))dlsym(RTLD_NEXT, "setsockopt");
+	int (*real)(int, int, int, const void *, socklen_t) = (int (*)(
+		int, int, int, const void *, socklen_t))dlsym(RTLD_NEXT, "setsockopt");
 
 	if (level == SOL_SOCKET && option == SO_RCVBUF &&
 	    real(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof(receive)) == 0)

@@ -10,8 +10,12 @@ BPF_TESTS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
 support := $(call obj,$(wildcard tests/support/*.c))
 module   = $(firstword $(subst _, ,$(notdir $(1))))
 
+# The daemon is no library: a test of it names the sources, and who plays what they call.
+SOURCES_daemon_flows := $(wildcard userspace/daemon/flows*.c tests/unit/played/*.c)
+
 define unit_test
-$(1): $(call obj,$(patsubst $(BUILD)/%,%.c,$(1))) $(support) $(call libs,$(USES_$(call module,$(1))))
+$(1): $(call obj,$(patsubst $(BUILD)/%,%.c,$(1)) $(SOURCES_$(notdir $(1)))) $(support) \
+		$(call libs,$(USES_$(call module,$(1))))
 	@echo "  LD      $$@"
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $$@ $$^ $$(TEST_LIBS) $$(PKG_LIBS)
 endef

@@ -441,8 +441,6 @@ static void break_spec(struct flow_spec *spec, unsigned int how)
 		else
 			spec->next_hop = FLOW_NEXT_HOP_SELF;
 		break;
-	default:
-		fail();
 	}
 }
 

@@ -339,7 +339,7 @@ int kernel_attach(struct kernel *kernel, const char *ifname, struct kernel_attac
 /* It vanished, or its name is another's or nobody's now. */
 static bool is_lost(const struct kernel_attachment *attachment, const struct kernel_link *link)
 {
-	unsigned int ifindex;
+	unsigned int ifindex = 0;
 
 	return link->fd >= 0 && (link_ifindex(link->fd, &ifindex) < 0 ||
 				 ifindex != if_nametoindex(attachment->name));

@@ -111,6 +111,39 @@ static void a_link_that_goes_down_and_up_takes_the_hop_along(void **state)
 	assert_true(wait_until(w, !w->told[id].valid));
 }
 
+static void make_second_link(void)
+{
+	netns_run("ip link add tp-b type veth peer name tp-b-end && ip link set tp-b-end up && "
+		  "ip link set tp-b up && ip addr add 10.9.0.1/24 dev tp-b && "
+		  "ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:0b dev tp-b nud permanent");
+}
+
+static void a_link_that_vanishes_and_comes_back_has_another_hop(void **state)
+{
+	struct watch *w = *state;
+	uint32_t before, after;
+	unsigned int ifindex;
+
+	make_second_link();
+	before = watch_route(w, "10.9.0.2");
+	assert_true(w->told[before].valid);
+	ifindex = if_nametoindex("tp-b");
+	watch_settle(w);
+	w->route_events = 0;
+	netns_run("ip link del tp-b");
+	assert_true(wait_until(w, !w->told[before].valid && w->route_events));
+	assert_int_equal(watch_route_error(w, "10.9.0.2"), -ENETUNREACH);
+	w->route_events = 0;
+	make_second_link();
+	assert_true(wait_until(w, w->route_events));
+	after = watch_route(w, "10.9.0.2");
+	assert_int_not_equal(after, before);
+	assert_true(w->told[after].valid);
+	assert_int_not_equal(w->told[after].ifindex, ifindex);
+	assert_int_equal(w->told[after].ifindex, if_nametoindex("tp-b"));
+	assert_false(w->told[before].valid);
+}
+
 static void a_changed_mtu_or_address_of_the_link_changes_the_hop(void **state)
 {
 	static const uint8_t other[6] = {2, 0, 0, 0, 0, 7};
@@ -251,6 +284,7 @@ int main(void)
 		on_a_pair(a_neighbour_that_changes_its_address_changes_the_hop),
 		on_a_pair(a_removed_neighbour_makes_the_hop_invalid_and_is_asked_for_again),
 		on_a_pair(a_link_that_goes_down_and_up_takes_the_hop_along),
+		on_a_pair(a_link_that_vanishes_and_comes_back_has_another_hop),
 		on_a_pair(a_changed_mtu_or_address_of_the_link_changes_the_hop),
 		on_a_pair(ipv6_has_the_mtu_of_its_own),
 		on_a_pair(a_released_hop_is_silent_and_its_id_used_again_last),

@@ -34,6 +34,8 @@ struct relay_server {
 	struct kernel *kernel;
 	struct kernel_problem kernel_problem;
 	struct control_server *control;
+	int links; /* readable when a link came, went or changed; -1: not watched */
+	struct event *link_event;
 	struct worker *workers[CONFIG_WORKERS_MAX];
 	struct report_context report;
 	struct turn_config turn;
@@ -162,21 +164,55 @@ static void own_addresses(struct relay_server *s)
 			    strerror(-err));
 }
 
+static void log_attachment(const struct kernel_attachment *a)
+{
+	if (a->mode == KERNEL_MODE_OFF)
+		log_warning("kernel: interface stays without kernel path, its traffic is relayed "
+			    "on sockets interface=%s reason=\"%s\"",
+			    a->name, a->reason);
+	else
+		log_info("kernel: attached interface=%s mode=%s%s%s%s", a->name,
+			 kernel_mode_name(a->mode), a->reason[0] ? " reason=\"" : "", a->reason,
+			 a->reason[0] ? "\"" : "");
+}
+
 static void attach_interfaces(struct relay_server *s)
 {
 	for (size_t i = 0; i < s->plan->interface_count; i++) {
 		struct kernel_attachment got;
 
 		kernel_attach(s->kernel, s->plan->interfaces[i], &got);
-		if (got.mode == KERNEL_MODE_OFF)
-			log_warning("kernel: interface stays without kernel path, its traffic is "
-				    "relayed on sockets interface=%s reason=\"%s\"",
-				    s->plan->interfaces[i], got.reason);
-		else
-			log_info("kernel: attached interface=%s mode=%s%s%s%s", got.name,
-				 kernel_mode_name(got.mode), got.reason[0] ? " reason=\"" : "",
-				 got.reason, got.reason[0] ? "\"" : "");
+		log_attachment(&got);
 	}
+	kernel_attach_done(s->kernel);
+}
+
+/* Interfaces come and go: the kernel path follows those that it was given. */
+static void on_links(evutil_socket_t fd, short what, void *arg)
+{
+	const struct relay_server *s = arg;
+	const struct kernel_attachment *attached;
+	size_t count;
+
+	(void)what;
+	if (!net_links_changed(fd) || !kernel_refresh_attachments(s->kernel))
+		return;
+	count = kernel_attachments(s->kernel, &attached);
+	for (size_t i = 0; i < count; i++)
+		log_attachment(&attached[i]);
+}
+
+static int watch_links(struct relay_server *s, struct event_base *base)
+{
+	int err;
+
+	if (kernel_is_null(s->kernel))
+		return 0;
+	err = net_watch_links(&s->links);
+	if (err < 0)
+		return err;
+	s->link_event = event_new(base, s->links, EV_READ | EV_PERSIST, on_links, s);
+	return s->link_event && event_add(s->link_event, NULL) == 0 ? 0 : -ENOMEM;
 }
 
 /* The kernel path never keeps the relay from serving. */
@@ -213,7 +249,6 @@ static int open_kernel(struct relay_server *s)
 	}
 	own_addresses(s);
 	attach_interfaces(s);
-	kernel_attach_done(s->kernel);
 	return 0;
 }
 
@@ -284,6 +319,8 @@ static int start(struct relay_server *s, struct event_base *base)
 	raise_descriptor_limit(s->config);
 	err = open_kernel(s);
 	if (err == 0)
+		err = watch_links(s, base);
+	if (err == 0)
 		err = start_workers(s);
 	s->report = (struct report_context){.config = s->config,
 					    .plan = s->plan,
@@ -304,6 +341,7 @@ int relay_server_start(struct event_base *base, const struct config *config,
 		return -ENOMEM;
 	s->config = config;
 	s->plan = plan;
+	s->links = -1;
 	err = start(s, base);
 	if (err < 0) {
 		relay_server_stop(&s);
@@ -329,6 +367,9 @@ void relay_server_stop(struct relay_server **server)
 	if (!s)
 		return;
 	control_server_close(&s->control);
+	if (s->link_event)
+		event_free(s->link_event);
+	cleanup_close(&s->links);
 	for (size_t i = 0; i < ARRAY_SIZE(s->workers); i++)
 		worker_stop(&s->workers[i]);
 	kernel_close(&s->kernel);

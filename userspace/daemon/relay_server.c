@@ -164,25 +164,20 @@ static void own_addresses(struct relay_server *s)
 			    strerror(-err));
 }
 
-static void log_attachment(const struct kernel_attachment *a)
-{
-	if (a->mode == KERNEL_MODE_OFF)
-		log_warning("kernel: interface stays without kernel path, its traffic is relayed "
-			    "on sockets interface=%s reason=\"%s\"",
-			    a->name, a->reason);
-	else
-		log_info("kernel: attached interface=%s mode=%s%s%s%s", a->name,
-			 kernel_mode_name(a->mode), a->reason[0] ? " reason=\"" : "", a->reason,
-			 a->reason[0] ? "\"" : "");
-}
-
 static void attach_interfaces(struct relay_server *s)
 {
 	for (size_t i = 0; i < s->plan->interface_count; i++) {
 		struct kernel_attachment got;
 
 		kernel_attach(s->kernel, s->plan->interfaces[i], &got);
-		log_attachment(&got);
+		if (got.mode == KERNEL_MODE_OFF)
+			log_warning("kernel: interface stays without kernel path, its traffic is "
+				    "relayed on sockets interface=%s reason=\"%s\"",
+				    s->plan->interfaces[i], got.reason);
+		else
+			log_info("kernel: attached interface=%s mode=%s%s%s%s", got.name,
+				 kernel_mode_name(got.mode), got.reason[0] ? " reason=\"" : "",
+				 got.reason, got.reason[0] ? "\"" : "");
 	}
 	kernel_attach_done(s->kernel);
 }
@@ -191,15 +186,10 @@ static void attach_interfaces(struct relay_server *s)
 static void on_links(evutil_socket_t fd, short what, void *arg)
 {
 	const struct relay_server *s = arg;
-	const struct kernel_attachment *attached;
-	size_t count;
 
 	(void)what;
-	if (!net_links_changed(fd) || !kernel_refresh_attachments(s->kernel))
-		return;
-	count = kernel_attachments(s->kernel, &attached);
-	for (size_t i = 0; i < count; i++)
-		log_attachment(&attached[i]);
+	if (net_links_changed(fd))
+		kernel_refresh_attachments(s->kernel);
 }
 
 static int watch_links(struct relay_server *s, struct event_base *base)

@@ -54,7 +54,7 @@ def closed_port(bench, mode, family):
     client.bind(NUMBER, peer)
     client.send_channel(NUMBER, b"and now?")
     expect_error(client, peer, icmp(3, 3) if family == 4 else icmp(1, 4))
-    equal(relay.counters()["icmp_to_client"], 4, "errors told")
+    equal(relay.counters()["icmp_unreachable"], 4, "errors told")
     # The relay goes on with others as before.
     other = Endpoint(topology.peer_ns, topology.peer[family])
     indicate(client, other.address, b"you, then")
@@ -148,7 +148,7 @@ def client_left(bench, mode):
     indicate(stays, peer.address, b"I am")
     equal(peer.expect("data of the other client")[0], b"I am", "data of the other client")
     equal(stays.receive(0.2), None, "what the other client heard")
-    equal(relay.counters()["icmp_to_client"], 0, "errors told")
+    equal(relay.counters()["icmp_unreachable"], 0, "errors told")
     equal(relay.counters()["receive_failures"], 0, "sockets that could not be read")
 
 

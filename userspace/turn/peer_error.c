@@ -29,15 +29,23 @@ static bool is_told(const struct turn_peer_error *error)
 	       error->type == ICMP6_TIME_EXCEEDED;
 }
 
-/* RFC 8656 18.13: the error data is an MTU or 0. */
-static uint32_t error_data(const struct turn_peer_error *error)
+static bool is_too_large(const struct turn_peer_error *error)
 {
-	bool too_big = error->peer.family == ADDR_IPV4
-			       ? error->type == ICMP_UNREACHABLE &&
-					 error->code == ICMP_FRAGMENTATION_NEEDED
-			       : error->type == ICMP6_PACKET_TOO_BIG;
+	if (error->peer.family == ADDR_IPV4)
+		return error->type == ICMP_UNREACHABLE && error->code == ICMP_FRAGMENTATION_NEEDED;
+	return error->type == ICMP6_PACKET_TOO_BIG;
+}
 
-	return too_big ? error->mtu : 0;
+static void count(struct turn_counters *counters, const struct turn_peer_error *error)
+{
+	bool v4 = error->peer.family == ADDR_IPV4;
+
+	if (is_too_large(error))
+		counters->icmp_too_large++;
+	else if (error->type == (v4 ? ICMP_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED))
+		counters->icmp_time_exceeded++;
+	else
+		counters->icmp_unreachable++;
 }
 
 static bool is_within_rate(struct allocation *a, uint64_t now_ns)
@@ -58,7 +66,8 @@ static void tell(const struct allocation *a, struct entropy *entropy, const stru
 	entropy_take(entropy, id, sizeof(id));
 	stun_begin(&w, STUN_METHOD_DATA, STUN_CLASS_INDICATION, id);
 	stun_put_xor_address(&w, STUN_ATTR_XOR_PEER_ADDRESS, shown);
-	stun_put_icmp(&w, error->type, error->code, error_data(error));
+	/* RFC 8656 18.13: the error data is an MTU or 0. */
+	stun_put_icmp(&w, error->type, error->code, is_too_large(error) ? error->mtu : 0);
 
 	int len = stun_end(&w);
 
@@ -92,5 +101,5 @@ void turn_peer_error(struct turn *turn, const struct turn_now *now, struct entro
 	}
 	shown = relay_shown_peer(turn, p, &peer);
 	tell(found->allocation, entropy, &shown, error, out);
-	turn->counters.icmp_to_client++;
+	count(&turn->counters, error);
 }

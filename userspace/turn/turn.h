@@ -75,7 +75,9 @@
 	X(drop_peer_denied, "data to an address of this host that is no allocation")           \
 	X(drop_too_large, "data that the datagram to its receiver cannot hold")                \
 	X(drop_over_bandwidth, "data beyond limits.bandwidth_per_allocation")                  \
-	X(icmp_to_client, "ICMP errors from the way to a peer told to clients")                \
+	X(icmp_unreachable, "clients told that a peer cannot be reached")                      \
+	X(icmp_too_large, "clients told the MTU of the way to a peer")                         \
+	X(icmp_time_exceeded, "clients told that hops ran out on the way to a peer")           \
 	X(drop_icmp_kind, "ICMP errors of a type that clients are not told")                   \
 	X(drop_icmp_no_permission, "ICMP errors about a peer without a permission")            \
 	X(drop_icmp_rate, "ICMP errors beyond what one allocation is told of")
@@ -169,7 +171,11 @@ struct turn_grant {
 	uint64_t expires_ns; /* min(permission, allocation) */
 };
 
-/* X(constant) */
+/*
+ * Senders, grants and flows are set before the answer to the request that made them, and removed
+ * before the relay that they need is closed. An allocation's senders are set before its grants and
+ * flows, and removed after them.
+ */
 enum turn_action_kind {
 	TURN_SEND_CLIENT,
 	TURN_SEND_PEER,

@@ -3,4 +3,6 @@
 
 import os
 
-ice_agents_path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ice_agents.py")
+_here = os.path.dirname(os.path.abspath(__file__))
+ice_agents_path = os.path.join(_here, "ice_agents.py")
+rtc_agents_path = os.path.join(_here, "rtc_agents.py")

@@ -24,6 +24,7 @@ class Bench:
         self.changed = threading.Condition()
         self.programs = []
         self.notes = []
+        self.figures = []
         self.relays = []
         self.namespaces = []
         self.cleanups = contextlib.ExitStack()
@@ -31,6 +32,10 @@ class Bench:
     def note(self, text):
         """A line that is shown only if the test fails."""
         self.notes.append(text)
+
+    def figure(self, text):
+        """A line that is shown under the test's verdict, whichever it is: what was measured."""
+        self.figures.append(text)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -88,7 +93,7 @@ class Bench:
             relay.finish()
 
     def report(self):
-        lines = list(self.notes)
+        lines = self.figures + self.notes
         for program in self.programs:
             lines += program.report()
         return lines

@@ -11,19 +11,20 @@ class Skip(Exception):
 
 
 class Case:
-    def __init__(self, name, what, function, alone, timeout):
+    def __init__(self, name, what, function, alone, timeout, default):
         self.name = name
         self.what = what  # one line for people
         self.function = function
         self.alone = alone  # so much traffic that nothing else should run beside it
         self.timeout = timeout
+        self.default = default  # without, it runs only if it is asked for by name
 
 
 CASES = []
 
 
-def add(name, what, function, alone=False, timeout=60):
-    CASES.append(Case(name, what, function, alone, timeout))
+def add(name, what, function, alone=False, timeout=60, default=True):
+    CASES.append(Case(name, what, function, alone, timeout, default))
 
 
 def case(what, alone=False, timeout=60):

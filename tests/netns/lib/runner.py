@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 Runs tests, each in a process of its own: quiet ones side by side, those with much traffic alone.
-Prints a line per test and, under a failure, what the programs of that test had said.
+Prints a line per test, under it what was measured and, under a failure, what the programs of that
+test had said.
 """
 
 import fnmatch
@@ -130,7 +131,7 @@ def _verdict(case, bench):
     try:
         case.function(bench)
         bench.finish()
-        return f"ok {case.name}", []
+        return f"ok {case.name}", bench.figures
     except Skip as e:
         return f"SKIP {case.name}: {e}", []
     except Failure as e:
@@ -178,7 +179,7 @@ def _choose(cases, patterns):
     return [
         c
         for c in cases
-        if not patterns or any(fnmatch.fnmatch(c.name, p) or p in c.name for p in patterns)
+        if (not patterns and c.default) or any(fnmatch.fnmatch(c.name, p) or p in c.name for p in patterns)
     ]
 
 

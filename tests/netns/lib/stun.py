@@ -12,9 +12,10 @@ import select
 import socket
 import struct
 import time
+import zlib
 
 from . import linux
-from .case import Failure, equal
+from .case import Failure, check, equal
 from .relay import PASSWORD, PORT, USER
 
 COOKIE = 0x2112A442
@@ -22,7 +23,9 @@ BINDING, ALLOCATE, REFRESH, SEND, DATA, PERMIT, BIND = 1, 3, 4, 6, 7, 8, 9
 REQUEST, INDICATION, SUCCESS, ERROR = 0x000, 0x010, 0x100, 0x110
 USERNAME, INTEGRITY, ERROR_CODE, CHANNEL, LIFETIME = 0x06, 0x08, 0x09, 0x0C, 0x0D
 XOR_PEER, DATA_ATTR, REALM, NONCE, XOR_RELAYED = 0x12, 0x13, 0x14, 0x15, 0x16
-FAMILY, TRANSPORT, XOR_MAPPED = 0x17, 0x19, 0x20
+FAMILY, TRANSPORT, DONT_FRAGMENT, XOR_MAPPED = 0x17, 0x19, 0x1A, 0x20
+FINGERPRINT, ICMP = 0x8028, 0x8004
+FINGERPRINT_XOR = 0x5354554E
 
 
 def attribute(kind, value):
@@ -52,11 +55,17 @@ class Message:
         equal(length, len(data) - 20, "message length")
         self.transaction = data[8:20]
         self.attributes = {}
+        self.order = []  # types of all attributes, as they stand
+        self.padding = b""  # all bytes of it
         at = 20
         while at < len(data):
             kind, size = struct.unpack_from("!HH", data, at)
             self.attributes.setdefault(kind, data[at + 4 : at + 4 + size])
-            at += 4 + size + -size % 4
+            self.order.append(kind)
+            end = at + 4 + size
+            at = end + -size % 4
+            check(at <= len(data), f"attribute 0x{kind:04x} ends beyond the message")
+            self.padding += data[end:at]
 
     @property
     def method(self):
@@ -82,28 +91,40 @@ class Endpoint:
         self.socket.bind((ip, port))
         self.socket.setblocking(False)
         self.address = self.socket.getsockname()[:2]
+        self.spoiled = 0  # datagrams that were there, until their checksum was looked at
 
     def send(self, data, to):
         self.socket.sendto(data, tuple(to[:2]))
 
     def receive(self, timeout=5):
         """(data, (ip, port)), or None if nothing comes in time."""
-        ready, _, _ = select.select([self.socket], [], [], timeout)
-        if not ready:
-            return None
-        data, sender = self.socket.recvfrom(65536)
-        return data, sender[:2]
+        until = time.monotonic() + timeout
+        while True:
+            ready, _, _ = select.select([self.socket], [], [], max(0, until - time.monotonic()))
+            if not ready:
+                return None
+            try:
+                data, sender = self.socket.recvfrom(65536)
+            except BlockingIOError:
+                self.spoiled += 1
+                continue
+            return data, sender[:2]
 
     def expect(self, what, timeout=5):
         got = self.receive(timeout)
         if got is None:
-            raise Failure(f"{what} did not arrive within {timeout} s")
+            spoiled = f"; {self.spoiled} came with a wrong checksum" if self.spoiled else ""
+            raise Failure(f"{what} did not arrive within {timeout} s{spoiled}")
         return got
 
 
 class Client(Endpoint):
-    def __init__(self, topology, family=4, port=0):
-        super().__init__(topology.client_ns, topology.client[family], port)
+    def __init__(self, topology, family=4, port=0, beside_peer=False):
+        """Its host is the client's; with beside_peer, the peer's."""
+        if beside_peer:
+            super().__init__(topology.peer_ns, topology.peer[family], port)
+        else:
+            super().__init__(topology.client_ns, topology.client[family], port)
         self.server = (topology.listen[family], PORT)
         self.user, self.password = USER, PASSWORD
         self.realm = self.nonce = None
@@ -182,15 +203,25 @@ class Client(Endpoint):
     def send_channel(self, number, payload, padding=b""):
         self.send(channel_data(number, payload) + padding, self.server)
 
-    def send_indication(self, peer, payload):
-        data = self.build(SEND | INDICATION, [(XOR_PEER, *peer), (DATA_ATTR, payload)], sign=False)
-        self.send(data, self.server)
+    def send_indication(self, peer, payload, *more, data_first=False, fingerprint=False):
+        """`more` are further attributes, which stand before the two that must be there."""
+        attributes = [(XOR_PEER, *peer), (DATA_ATTR, payload)]
+        if data_first:
+            attributes.reverse()
+        data = self.build(SEND | INDICATION, [*more, *attributes], sign=False)
+        self.send(with_fingerprint(data) if fingerprint else data, self.server)
 
     def expect_channel(self, number, payload, what="ChannelData"):
         """The next datagram is exactly this ChannelData, unpadded as UDP wants it."""
         data, sender = self.expect(what)
         equal(sender, self.server, f"sender of {what}")
         equal(data.hex(), channel_data(number, payload).hex(), what)
+
+
+def with_fingerprint(message):
+    """RFC 8489 14.7: over all before it, its own 8 bytes counted in the length."""
+    head = message[:2] + struct.pack("!H", len(message) - 20 + 8) + message[4:]
+    return head + attribute(FINGERPRINT, struct.pack("!I", zlib.crc32(head) ^ FINGERPRINT_XOR))
 
 
 def channel_data(number, payload):

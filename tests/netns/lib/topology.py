@@ -12,6 +12,8 @@ On veth a frame that XDP transmits or redirects arrives only if the other end ha
 (or, for a redirect, GRO on): `far` says which the ends that face the relay get.
 """
 
+import json
+
 CLIENT, PEER = 1, 2  # the third number of each side's networks
 
 
@@ -77,6 +79,12 @@ class Topology:
         """With offload left on, local senders leave a pseudo-header sum in the UDP checksum."""
         if not self.offload:
             self.bench.run("ethtool", "-K", device, "tx", "off", namespace=ns)
+
+    def leave_no_sums_open(self):
+        """From now on, local senders write whole UDP checksums."""
+        self.offload = False
+        self._prepare_sender(self.client_ns, "c0")
+        self._prepare_sender(self.peer_ns, "p0")
 
     def _ends(self):
         self.client = {4: v4(CLIENT, 2), 6: v6(CLIENT, 2)}
@@ -154,3 +162,43 @@ class Routed(Topology):
 
 
 SHAPES = {shape.name: shape for shape in (TwoInterfaces, OneInterface, Routed)}
+
+
+class TwoUplinks(Topology):
+    """
+    The relay has two interfaces to one router, each with an address: clients reach it by r0,
+    allocations are made on r1. No route but to the router yet: those are the test's.
+    """
+
+    name = "two_uplinks"
+
+    def __init__(self, bench, **options):
+        super().__init__(bench, **options)
+        self.router_ns = self._host("g")
+        self.set(self.router_ns, "net.ipv4.ip_forward", 1)
+        self.set(self.router_ns, "net.ipv6.conf.all.forwarding", 1)
+        for name, side in (("r0", 3), ("r1", 4)):
+            self._link(self.router_ns, f"g{name}", self.relay_ns, name)
+            self._address(self.router_ns, f"g{name}", side, 1)
+            self._address(self.relay_ns, name, side, 2)
+            self._prepare_far_end(self.router_ns, f"g{name}")
+        for name, ns, side in (("c", self.client_ns, CLIENT), ("p", self.peer_ns, PEER)):
+            self._link(self.router_ns, f"g{name}", ns, f"{name}0")
+            self._address(self.router_ns, f"g{name}", side, 1)
+            self._address(ns, f"{name}0", side, 2)
+            self._gateway(ns, side, 1)
+        self.interfaces = ["r0", "r1"]
+        self.listen = {4: v4(3, 2), 6: v6(3, 2)}
+        self.relayed = {4: v4(4, 2), 6: v6(4, 2)}
+        self._ends()
+
+    def router(self, family, uplink):
+        """The router's address on an uplink, 0 or 1."""
+        return (v4 if family == 4 else v6)(3 + uplink, 1)
+
+    def route(self, family, *words):
+        return self.ip(self.relay_ns, f"-{family}", "route", *words)
+
+    def transmitted(self, device):
+        text = self.bench.run("ip", "-n", self.relay_ns, "-s", "-j", "link", "show", device)
+        return json.loads(text)[0]["stats64"]["tx"]["packets"]

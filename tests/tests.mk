@@ -35,6 +35,28 @@ $(BPF_TESTS): $(BUILD)/tests/bpf/test_%: $(BUILD)/tests/bpf/test_%.o \
 
 $(call obj,$(wildcard tests/bpf/*.c)): | $(BUILD)/turnpike.skel.h
 
+# The benchmark: XDP programs of its own, and a program that compares them with the relay's.
+BENCH := $(BUILD)/tests/bench/bench
+
+$(BUILD)/tests/bench/bench.bpf.o: tests/bench/bench.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(BUILD)/bench.skel.h: $(BUILD)/tests/bench/bench.bpf.o
+	@echo "  SKEL    $@"
+	$(Q)$(BPFTOOL) gen skeleton $< name bench_bpf > $@
+
+bench_sources := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c)) \
+		 tests/bpf/twin_frame.c tests/bpf/twin_host.c
+$(call obj,$(bench_sources)): | $(BUILD)/bench.skel.h
+$(BUILD)/tests/bench/machine.o: ALL_CFLAGS += \
+	-DBENCH_CLANG_VERSION='"$(shell $(CLANG) --version | head -1)"'
+
+$(BENCH): $(call obj,$(bench_sources)) $(call libs,wire kernel net base)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(PKG_LIBS)
+
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 .PHONY: check unit-tests bpf-tests
@@ -44,4 +66,13 @@ check:
 	@scripts/run-programs build/asan unit flow
 
 unit-tests: $(UNIT_TESTS) $(FLOW_TESTS)
-bpf-tests: $(BPF_TESTS)
+# Benchmarks are only built with the tests, so that they keep building.
+bpf-tests: $(BPF_TESTS) $(BENCH)
+
+.PHONY: bench bench-program
+## bench: nanoseconds per packet of each form and packets per second, next to bare programs (root)
+bench: deps
+	@$(MAKE) --no-print-directory bench-program
+	@$(BENCH) $(BUILD)/bench/program.json
+
+bench-program: $(BENCH)

@@ -40,7 +40,7 @@ struct world {
 	int turnpike_fd; /* the program, as it is attached */
 };
 
-/* X(constant, text). Clients, the relay's addresses, peers; see the flows in world.c. */
+/* Clients, the relay's addresses, peers; the flows between them are in world.c. */
 #define LISTEN4 "192.0.2.1:3478"
 #define LISTEN6 "[2001:db8::1]:3478"
 #define CLIENT4 "198.51.100.7:40000"

@@ -44,7 +44,7 @@ static bool program_vanishes(uint32_t id)
 static void open_pins_what_the_abi_names_in_a_private_folder(void **state)
 {
 	static const char *const names[] = {"flows4",  "flows6", "slots", "traffic", "nexthops",
-					    "devices", "owned",	 "stats", "about"};
+					    "devices", "owned",	 "stats", "about",   "buckets"};
 	struct flow_about about;
 	struct stat st;
 	uint32_t zero = 0;
@@ -129,8 +129,8 @@ static void a_hop_is_published_and_one_over_a_strange_interface_is_not_valid(voi
 
 	kernel_set_next_hop(*state, 5, &hop);
 	assert_int_equal(active_hop(5).valid, 0);
+	/* It was remembered, and need not be told again. */
 	fixture_attach(*state, "tp-here", KERNEL_MODE_NATIVE);
-	kernel_set_next_hop(*state, 5, &hop);
 	entry = active_hop(5);
 	assert_int_equal(entry.valid, 1);
 	assert_int_equal(entry.ifindex, hop.ifindex);
@@ -146,6 +146,54 @@ static void a_hop_is_published_and_one_over_a_strange_interface_is_not_valid(voi
 	hop.valid = false;
 	kernel_set_next_hop(*state, 5, &hop);
 	assert_int_equal(active_hop(5).valid, 0);
+}
+
+static void a_hops_tags_are_published_as_they_go_on_the_wire(void **state)
+{
+	const struct net_hop hop = {.ifindex = if_nametoindex("tp-here"),
+				    .mtu = 1496,
+				    .valid = true,
+				    .tags = 2,
+				    .tag = {{0x88a8, 0x2064}, {0x8100, 200}}};
+	struct flow_next_hop_entry entry;
+
+	fixture_attach(*state, "tp-here", KERNEL_MODE_NATIVE);
+	kernel_set_next_hop(*state, 5, &hop);
+	entry = active_hop(5);
+	assert_int_equal(entry.valid, 1);
+	assert_int_equal(entry.tags, 2);
+	assert_memory_equal(entry.tag, "\x88\xa8\x20\x64\x81\x00\x00\xc8", sizeof(entry.tag));
+}
+
+static void a_bucket_has_its_rate_and_a_full_burst(void **state)
+{
+	static const struct {
+		uint64_t bits_per_second;
+		uint32_t ns_per_kib;
+	} rows[] = {
+		{0, 0},
+		{20000000, 409600},
+		{8192000000, 1000},
+		{8191999999, 1001}, /* never more than was asked for */
+		{UINT64_MAX, 1},
+		{1, UINT32_MAX},
+	};
+	uint32_t id = FIXTURE_BUCKETS - 1, other = 1;
+	const struct flow_bucket used = {5, 6, 7, 8};
+	struct flow_bucket bucket;
+
+	fixture_write_pin("buckets", &other, &used);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		fixture_write_pin("buckets", &id, &used);
+		kernel_set_bucket(*state, id, rows[i].bits_per_second, 250);
+		assert_int_equal(fixture_read_pin("buckets", &id, &bucket), 0);
+		assert_int_equal(bucket.ns_per_kib, rows[i].ns_per_kib);
+		assert_int_equal(bucket.burst_ms, 250);
+		assert_int_equal(bucket.to_peer_ns, 0);
+		assert_int_equal(bucket.to_client_ns, 0);
+	}
+	assert_int_equal(fixture_read_pin("buckets", &other, &bucket), 0);
+	assert_memory_equal(&bucket, &used, sizeof(used));
 }
 
 static void stats_are_summed_over_cpus(void **state)
@@ -304,6 +352,8 @@ int main(void)
 		fixture_test_opening(close_leaves_no_program_no_link_and_no_pin),
 		fixture_test(what_is_said_of_an_own_address_adds_up),
 		fixture_test(a_hop_is_published_and_one_over_a_strange_interface_is_not_valid),
+		fixture_test(a_hops_tags_are_published_as_they_go_on_the_wire),
+		fixture_test(a_bucket_has_its_rate_and_a_full_burst),
 		fixture_test(stats_are_summed_over_cpus),
 		fixture_test_opening(a_pin_path_that_is_on_no_bpffs_says_how_to_mount_one),
 		fixture_test_opening(more_flows_than_memory_holds_name_the_key_to_lower),

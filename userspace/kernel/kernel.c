@@ -220,9 +220,9 @@ void kernel_set_bucket(struct kernel *kernel, uint32_t id, uint64_t bits_per_sec
 {
 	struct flow_bucket *bucket;
 
-	if (kernel_is_null(kernel) || !kernel->buckets)
+	if (kernel_is_null(kernel))
 		return;
-	ASSERT(id > 0 && id < kernel->options.buckets);
+	ASSERT(kernel->buckets && id > 0 && id < kernel->options.buckets);
 	bucket = &kernel->buckets[id];
 	__atomic_store_n(&bucket->ns_per_kib, cost_of_kib(bits_per_second), __ATOMIC_RELAXED);
 	__atomic_store_n(&bucket->burst_ms, burst_ms, __ATOMIC_RELAXED);

@@ -184,12 +184,22 @@ static void add_interface(struct plan *p, const char *name)
 		snprintf(p->interfaces[p->interface_count++], IF_NAMESIZE, "%s", name);
 }
 
+/* XDP runs in the driver, below VLANs: an address on eth0.7 is reached through eth0. */
+static void add_interface_below(struct plan *p, const char *name)
+{
+	struct net_link bottom;
+
+	if (strcmp(name, "lo") == 0)
+		return;
+	add_interface(p, net_query_bottom_link(name, &bottom) == 0 ? bottom.name : name);
+}
+
 static void add_interface_of(struct maker *m, const struct addr *ip)
 {
 	const struct net_address *a = host_find(&m->host, ip);
 
-	if (a && strcmp(a->ifname, "lo") != 0)
-		add_interface(m->plan, a->ifname);
+	if (a)
+		add_interface_below(m->plan, a->ifname);
 }
 
 /* Those that carry the addresses, and those that lead out. */
@@ -210,7 +220,7 @@ static void plan_interfaces(struct maker *m)
 
 		add_interface_of(m, &p->relay.addresses[i].internal);
 		if (out && if_indextoname(out, name))
-			add_interface(p, name);
+			add_interface_below(p, name);
 	}
 }
 

@@ -188,17 +188,15 @@ static void on_links(evutil_socket_t fd, short what, void *arg)
 	const struct relay_server *s = arg;
 
 	(void)what;
-	if (net_links_changed(fd))
+	if (net_links_changed(fd) && !kernel_is_null(s->kernel))
 		kernel_refresh_attachments(s->kernel);
 }
 
+/* Before interfaces are attached, so that nothing is missed in between. */
 static int watch_links(struct relay_server *s, struct event_base *base)
 {
-	int err;
+	int err = net_watch_links(&s->links);
 
-	if (kernel_is_null(s->kernel))
-		return 0;
-	err = net_watch_links(&s->links);
 	if (err < 0)
 		return err;
 	s->link_event = event_new(base, s->links, EV_READ | EV_PERSIST, on_links, s);
@@ -307,9 +305,9 @@ static int start(struct relay_server *s, struct event_base *base)
 	if (err < 0)
 		return err;
 	raise_descriptor_limit(s->config);
-	err = open_kernel(s);
+	err = watch_links(s, base);
 	if (err == 0)
-		err = watch_links(s, base);
+		err = open_kernel(s);
 	if (err == 0)
 		err = start_workers(s);
 	s->report = (struct report_context){.config = s->config,

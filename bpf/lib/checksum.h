@@ -48,6 +48,22 @@ static __always_inline __u64 checksum_byte(__u8 byte, bool odd)
 	return odd ? bpf_htons(byte) : bpf_htons((__u16)byte << 8);
 }
 
+/* Up to three bytes behind the data, `odd` if the data's length is. */
+static __always_inline __u64 checksum_padding(const struct xdp_md *xdp, __u64 offset, __u64 len,
+					      bool odd)
+{
+	__u64 sum = 0;
+	const __u8 *byte;
+
+#pragma unroll
+	for (int i = 0; i < 3; i++) {
+		byte = i < (int)len ? packet_bytes(xdp, offset + i, 1) : NULL;
+		if (byte)
+			sum += checksum_byte(*byte, odd ^ (i & 1));
+	}
+	return sum;
+}
+
 /* RFC 768, RFC 8200 8.1: addresses, protocol and UDP length. */
 static __always_inline __u64 checksum_pseudo(const struct flow_leg *leg, __u64 udp_len)
 {

@@ -2,11 +2,12 @@
 /*
  * The maps of include/turnpike/flow.h, typed so that bpftool prints them by name. Owns their
  * definitions only. The sizes here are placeholders: the daemon sets flows4, flows6, slots,
- * traffic, nexthops, devices and owned from its configuration before it loads the program.
+ * traffic, nexthops, devices, buckets and owned from its configuration before it loads the program.
  *
- * All are preallocated. One flow (one direction of one channel) costs 128 bytes in slots, some 94
- * in flows4 and 118 in flows6 (both are sized for all slots, buckets included), and in traffic 8
- * and 16 for each possible CPU: about 350 bytes and 16 per CPU, measured on 6.18.
+ * One flow (one direction of one channel, a sender, a permission) costs 128 bytes in slots and in
+ * traffic 8 and 16 for each possible CPU, both preallocated; and when it is installed, an entry in
+ * flows4 or flows6. Those two are not preallocated: each would need room for all slots, and a
+ * relay rarely has as many of either family. Their entries come and go by the daemon's hand only.
  */
 #ifndef TURNPIKE_BPF_MAPS_H
 #define TURNPIKE_BPF_MAPS_H
@@ -21,6 +22,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, MAPS_PLACEHOLDER_SIZE);
 	__type(key, struct flow_key4);
 	__type(value, struct flow_ref);
@@ -28,6 +30,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, MAPS_PLACEHOLDER_SIZE);
 	__type(key, struct flow_key6);
 	__type(value, struct flow_ref);
@@ -63,6 +66,15 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } devices SEC(".maps");
+
+/* Mapped into the daemon, which charges what it relays itself to the same buckets. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAPS_PLACEHOLDER_SIZE);
+	__type(key, __u32);
+	__type(value, struct flow_bucket);
+} buckets SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

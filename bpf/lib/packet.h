@@ -26,6 +26,15 @@
  */
 #define PACKET_LEN_MAX 16384
 
+/* What the slot says that the packet leaves by, and what it is limited by. */
+struct packet_flow {
+	struct flow_leg out;
+	__u32 slot;
+	__u32 next_hop;
+	__u32 peer_hop;
+	__u32 bucket;
+};
+
 /*
  * Lengths and offsets are 64 bits wide: before 5.16 the verifier forgets what it knows of
  * narrower values when they are kept on the stack.
@@ -37,24 +46,39 @@ struct packet {
 	__u64 payload_len; /* by the UDP header */
 	__u64 data;	   /* offset of the application data */
 	__u64 data_len;
-	__u64 data_sum; /* one's complement sum of the application data, not folded */
+	__u64 around;	/* one's complement sum of the UDP payload but the data, not folded */
+	__u64 data_sum; /* the same of the application data */
+	__u64 now_ns;	/* coarse; 0 until it is asked for */
 
+	/*
+	 * How the data came; where it is looked up a second time, as data from the peer that it
+	 * names, or from the other allocation.
+	 */
 	struct flow_leg in __attribute__((aligned(8)));
-	struct flow_leg out __attribute__((aligned(8)));
-	struct flow_next_hop_entry hop;
+	struct packet_flow flow __attribute__((aligned(8)));
+	const struct flow_next_hop_entry *hop;
 
-	__u32 slot;
-	__u32 next_hop;
+	/* As the packet leaves: VLAN tags, bytes from UDP header to data, bytes behind the data. */
+	__u64 tags;
+	__u64 form_len;
+	__u64 padding;
+
+	__u32 first_slot; /* of data to another allocation: the sending client's */
+	__u32 first_bucket;
 	__be16 udp_check; /* as it arrived */
+	__u8 family;	  /* as it arrived */
 	__u8 traffic_class;
 	__u8 ttl; /* or hop limit */
 	bool dont_fragment;
-	int action; /* enum xdp_action: XDP_PASS until the packet is sent */
+	bool unsummed;	    /* the checksum does not cover the data yet */
+	bool to_allocation; /* data to another allocation of this relay */
+	__u8 stun_verdict;  /* enum flow_verdict of a STUN message that no flow is for */
+	int action;	    /* enum xdp_action: XDP_PASS until it is settled otherwise */
 };
 
 /*
  * The bytes [offset, offset + len) of the frame, or NULL if it does not have them. The compiler
- * must not take an offset apart again, or the verifier misses that its bound was checked.
+ * must not take offset or pointer apart again, or the verifier misses that a bound was checked.
  */
 static __always_inline void *packet_bytes(const struct xdp_md *xdp, __u64 offset, __u64 len)
 {
@@ -78,18 +102,23 @@ static __always_inline void *packet_at(const struct packet *p, __u64 offset, __u
 
 /*
  * Makes the frame's headers `shrink` bytes shorter (longer if negative) and takes `cut` bytes off
- * its end. Returns 0; or -1 with the frame as it was, because the driver left no room. Growing
- * may fail, so it comes first: it changes no byte and can be taken back.
+ * its end (adds zeros if negative). On failure the frame is as it was. Growing may fail, so it
+ * comes first: it changes no byte and can be taken back. Cutting an end that is there cannot.
  */
-static __always_inline int packet_reshape(struct packet *p, int shrink, int cut)
+static __always_inline enum flow_verdict packet_reshape(struct packet *p, int shrink, int cut)
 {
-	if (shrink && bpf_xdp_adjust_head(p->xdp, shrink))
-		return -1;
-	if (cut && bpf_xdp_adjust_tail(p->xdp, -cut)) {
-		bpf_xdp_adjust_head(p->xdp, -shrink);
-		return -1;
+	if (cut < 0 && bpf_xdp_adjust_tail(p->xdp, -cut))
+		return FLOW_VERDICT_TAILROOM;
+	if (shrink && bpf_xdp_adjust_head(p->xdp, shrink)) {
+		if (cut < 0)
+			bpf_xdp_adjust_tail(p->xdp, cut);
+		return FLOW_VERDICT_HEADROOM;
 	}
-	return 0;
+	if (cut > 0 && bpf_xdp_adjust_tail(p->xdp, -cut)) {
+		bpf_xdp_adjust_head(p->xdp, -shrink);
+		return FLOW_VERDICT_TAILROOM;
+	}
+	return VERDICT_NONE;
 }
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The pipeline's second half: take the application data out of the form it came in, and put it
- * into the form and under the addresses of the other leg. A form is known here in three places:
- * rewrite_take, rewrite_form_len and rewrite_form. Reads no map.
+ * The pipeline's end: decides that the packet as it will be may leave, and writes the new frame
+ * around the data. Families mix freely: a header is written whole, from what was kept of the old
+ * one. Reads no map.
  */
 #ifndef TURNPIKE_BPF_REWRITE_H
 #define TURNPIKE_BPF_REWRITE_H
@@ -13,140 +13,91 @@
 #include <linux/udp.h>
 
 #include "lib/checksum.h"
+#include "lib/form.h"
 #include "lib/packet.h"
 #include "lib/parse.h"
-#include "turnpike/wire.h"
 
-struct channel_header {
-	__be16 channel;
-	__be16 len;
-};
+/* RFC 7915 5.1: what was IPv6 and is no longer than this may be fragmented as IPv4. */
+#define REWRITE_FRAGMENT_MAX 1260
 
-/* Bytes that a form puts between the UDP header and the data. */
-static __always_inline __u64 rewrite_form_len(__u8 form)
+static __always_inline __u64 rewrite_link_len(const struct packet *p)
 {
-	return form == FLOW_FORM_CHANNEL ? CHANNEL_DATA_HEADER_LEN : 0;
+	return ETH_HLEN + p->tags * sizeof(struct flow_tag);
 }
 
-static __always_inline __u64 rewrite_ip_len(__u8 family)
+static __always_inline __u64 rewrite_ip_len(const struct packet *p)
 {
-	return family == FLOW_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	return p->flow.out.family == FLOW_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 }
 
 static __always_inline __u64 rewrite_udp_len(const struct packet *p)
 {
-	return sizeof(struct udphdr) + rewrite_form_len(p->out.form) + p->data_len;
+	return sizeof(struct udphdr) + p->form_len + p->data_len + p->padding;
 }
 
 /*
- * Finds the application data. RFC 8656 12.5: behind a ChannelData message there may be up to
- * three bytes of padding, over UDP too. A length beyond the datagram, or more behind it than
- * padding, is the daemon's to judge.
+ * RFC 8656 14: DF as it came. RFC 8656 13.3, RFC 7915 5.1: what was IPv6 must not be fragmented by
+ * a router, unless it is so short that no IPv6 router would have asked for it.
  */
-static __always_inline enum flow_verdict rewrite_take(struct packet *p)
+static __always_inline bool rewrite_dont_fragment(const struct packet *p, __u64 ip_len)
 {
-	const struct channel_header *header;
-	__u64 rest;
-
-	p->data = p->payload;
-	p->data_len = p->payload_len;
-	if (p->in.form == FLOW_FORM_UDP)
-		return VERDICT_NONE;
-
-	header = packet_at(p, p->payload, sizeof(*header));
-	if (!header || p->payload_len < sizeof(*header))
-		return FLOW_VERDICT_BAD_LENGTH;
-	rest = p->payload_len - sizeof(*header);
-	p->data = p->payload + sizeof(*header);
-	p->data_len = bpf_ntohs(header->len);
-	if (p->data_len > rest || rest - p->data_len >= CHANNEL_DATA_ALIGN)
-		return FLOW_VERDICT_BAD_LENGTH;
-	return VERDICT_NONE;
+	return p->family == FLOW_IPV4 ? p->dont_fragment : ip_len > REWRITE_FRAGMENT_MAX;
 }
 
 /* Settles, before the first byte changes, that the packet as it will be may leave. */
-static __always_inline enum flow_verdict rewrite_decide(const struct packet *p)
+static __always_inline enum flow_verdict rewrite_decide(struct packet *p)
 {
-	__u64 ip_len = rewrite_ip_len(p->out.family) + rewrite_udp_len(p);
+	__u64 ip_len;
 
+	p->form_len = form_len(p);
+	p->padding = form_padding(p);
+	ip_len = rewrite_ip_len(p) + rewrite_udp_len(p);
 	if (p->ttl <= 1)
 		return FLOW_VERDICT_TTL;
-	if (ip_len > p->hop.mtu || p->payload + p->payload_len > PACKET_LEN_MAX)
+	if (ip_len > p->hop->mtu || p->payload + p->payload_len > PACKET_LEN_MAX)
 		return FLOW_VERDICT_MTU;
+	p->dont_fragment = rewrite_dont_fragment(p, ip_len);
 	return VERDICT_NONE;
 }
 
-/* Whether both ends are of a kind that this version converts. */
-static __always_inline bool rewrite_supports(const struct packet *p)
+/* RFC 768 and 8200 8.1: no checksum stays none over IPv4 only. */
+static __always_inline bool rewrite_has_checksum(const struct packet *p)
 {
-	const struct flow_leg *in = &p->in, *out = &p->out;
-
-	if (in->family != out->family)
-		return false;
-	return (in->form == FLOW_FORM_CHANNEL && out->form == FLOW_FORM_UDP) ||
-	       (in->form == FLOW_FORM_UDP && out->form == FLOW_FORM_CHANNEL);
+	return p->udp_check || p->flow.out.family != FLOW_IPV4;
 }
 
-/* Bytes behind the data that the UDP checksum covers. */
-static __always_inline __u64 rewrite_padding_sum(const struct packet *p)
+static __always_inline void rewrite_tag(const struct packet *p, __u64 offset,
+					const struct flow_tag *tag)
 {
-	__u64 offset = p->data + p->data_len, end = p->payload + p->payload_len;
-	__u64 sum = 0;
-	const __u8 *byte;
+	struct flow_tag *to = packet_at(p, offset, sizeof(*to));
 
-#pragma unroll
-	for (int i = 0; i < CHANNEL_DATA_ALIGN - 1; i++) {
-		byte = offset + i < end ? packet_at(p, offset + i, 1) : NULL;
-		if (byte)
-			sum += checksum_byte(*byte, (p->data_len + i) & 1);
-	}
-	return sum;
-}
-
-/*
- * The sum of the application data, without reading it: what the arriving checksum says less all
- * that surrounds the data. A wrong checksum stays wrong by the same amount. A sender on this host
- * leaves only the pseudo-header's sum, not complemented, and the rest to a device that never came:
- * then the data is summed. One intact packet in 65536 looks like that by chance and gets the same
- * result either way.
- */
-static __always_inline void rewrite_sum(struct packet *p)
-{
-	__u64 udp_len = sizeof(struct udphdr) + p->payload_len;
-	__u64 around = checksum_pseudo(&p->in, udp_len);
-	__u64 header = p->data - p->payload;
-
-	if (!p->udp_check)
-		return;
-	if (p->udp_check == checksum_fold(around)) {
-		p->data_sum = checksum_bytes(p->xdp, p->data, p->data_len);
-		return;
-	}
-	around += (__u64)p->in.sport + p->in.dport + bpf_htons(udp_len);
-	if (header)
-		around += (__u64)p->in.channel + bpf_htons(p->data_len);
-	around += rewrite_padding_sum(p);
-	p->data_sum = (__u16)~p->udp_check + checksum_negate(around);
+	if (to)
+		*to = *tag;
 }
 
 static __always_inline void rewrite_ethernet(const struct packet *p)
 {
+	__be16 *protocol = packet_at(p, rewrite_link_len(p) - sizeof(*protocol), sizeof(*protocol));
 	struct ethhdr *eth = packet_at(p, 0, sizeof(*eth));
 
-	if (!eth)
+	if (!protocol || !eth)
 		return;
-	__builtin_memcpy(eth->h_dest, p->hop.dst_mac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, p->hop.src_mac, ETH_ALEN);
-	eth->h_proto = p->out.family == FLOW_IPV4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+	__builtin_memcpy(eth->h_dest, p->hop->dst_mac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, p->hop->src_mac, ETH_ALEN);
+	*protocol = p->flow.out.family == FLOW_IPV4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+	if (p->tags > 0)
+		rewrite_tag(p, 2 * ETH_ALEN, &p->hop->tag[0]);
+	if (p->tags > 1)
+		rewrite_tag(p, 2 * ETH_ALEN + sizeof(struct flow_tag), &p->hop->tag[1]);
 }
 
 /*
- * RFC 8656 14: DSCP, ECN and DF as they came, one hop less, and an identification of our own. RFC
- * 6864 4.1: with DF set and no fragment nobody looks at it; without, it should not repeat soon.
+ * RFC 8656 14, 13.3: DSCP and ECN as they came, one hop less, and an identification of our own.
+ * RFC 6864 4.1: with DF set and no fragment nobody looks at it; without, it should not repeat soon.
  */
-static __always_inline void rewrite_ipv4(const struct packet *p)
+static __always_inline void rewrite_ipv4(const struct packet *p, __u64 offset)
 {
-	struct iphdr *ip = packet_at(p, ETH_HLEN, sizeof(*ip));
+	struct iphdr *ip = packet_at(p, offset, sizeof(*ip));
 
 	if (!ip)
 		return;
@@ -159,19 +110,19 @@ static __always_inline void rewrite_ipv4(const struct packet *p)
 		.frag_off = p->dont_fragment ? bpf_htons(PARSE_IPV4_DF) : 0,
 		.ttl = p->ttl - 1,
 		.protocol = IPPROTO_UDP,
-		.saddr = p->out.src.v4,
-		.daddr = p->out.dst.v4,
+		.saddr = p->flow.out.src.v4,
+		.daddr = p->flow.out.dst.v4,
 	};
 	ip->check = checksum_negate(checksum_words(ip, sizeof(*ip) / 4));
 }
 
 /*
- * RFC 8656 13.2, 14: traffic class as it came, one hop less. The flow label was the sender's, for
- * other addresses; RFC 6437 3 leaves a source that sets none at zero.
+ * RFC 8656 13.1, 13.2, 14: traffic class as it came, one hop less. The flow label was the sender's,
+ * for other addresses; RFC 6437 3 leaves a source that sets none at zero.
  */
-static __always_inline void rewrite_ipv6(const struct packet *p)
+static __always_inline void rewrite_ipv6(const struct packet *p, __u64 offset)
 {
-	struct ipv6hdr *ip = packet_at(p, ETH_HLEN, sizeof(*ip));
+	struct ipv6hdr *ip = packet_at(p, offset, sizeof(*ip));
 
 	if (!ip)
 		return;
@@ -183,40 +134,26 @@ static __always_inline void rewrite_ipv6(const struct packet *p)
 		.nexthdr = IPPROTO_UDP,
 		.hop_limit = p->ttl - 1,
 	};
-	__builtin_memcpy(&ip->saddr, &p->out.src, sizeof(ip->saddr));
-	__builtin_memcpy(&ip->daddr, &p->out.dst, sizeof(ip->daddr));
+	__builtin_memcpy(&ip->saddr, &p->flow.out.src, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, &p->flow.out.dst, sizeof(ip->daddr));
 }
 
-/* Writes the form's header at `offset` and returns its sum. */
-static __always_inline __u64 rewrite_form(const struct packet *p, __u64 offset)
-{
-	struct channel_header *header;
-
-	if (p->out.form == FLOW_FORM_UDP)
-		return 0;
-	header = packet_at(p, offset, sizeof(*header));
-	if (!header)
-		return 0;
-	header->channel = p->out.channel;
-	header->len = bpf_htons(p->data_len);
-	return (__u64)header->channel + header->len;
-}
-
-/* RFC 768: no checksum stays none (over IPv4), and one that comes out as 0 is sent as all ones. */
+/* RFC 768: a checksum that comes out as 0 is sent as all ones. */
 static __always_inline void rewrite_udp(const struct packet *p, __u64 offset, __u64 form_sum)
 {
 	struct udphdr *udp = packet_at(p, offset, sizeof(*udp));
+	const struct flow_leg *out = &p->flow.out;
 	__u64 udp_len = rewrite_udp_len(p);
-	__u64 sum = checksum_pseudo(&p->out, udp_len) + p->out.sport + p->out.dport +
-		    bpf_htons(udp_len) + form_sum + p->data_sum;
+	__u64 sum = checksum_pseudo(out, udp_len) + out->sport + out->dport + bpf_htons(udp_len) +
+		    form_sum + p->data_sum;
 	__u16 check = checksum_negate(sum);
 
 	if (!udp)
 		return;
-	udp->source = p->out.sport;
-	udp->dest = p->out.dport;
+	udp->source = out->sport;
+	udp->dest = out->dport;
 	udp->len = bpf_htons(udp_len);
-	udp->check = !p->udp_check ? 0 : check ?: 0xffff;
+	udp->check = !rewrite_has_checksum(p) ? 0 : check ?: 0xffff;
 }
 
 /*
@@ -225,27 +162,31 @@ static __always_inline void rewrite_udp(const struct packet *p, __u64 offset, __
  */
 static __always_inline void rewrite_headers(const struct packet *p)
 {
-	__u64 udp_offset = ETH_HLEN + rewrite_ip_len(p->out.family);
-	__u64 form_sum = rewrite_form(p, udp_offset + sizeof(struct udphdr));
+	__u64 ip_offset = rewrite_link_len(p);
+	__u64 udp_offset = ip_offset + rewrite_ip_len(p);
+	__u64 form_sum = form_put(p, udp_offset + sizeof(struct udphdr));
 
 	rewrite_ethernet(p);
-	if (p->out.family == FLOW_IPV4)
-		rewrite_ipv4(p);
+	if (p->flow.out.family == FLOW_IPV4)
+		rewrite_ipv4(p, ip_offset);
 	else
-		rewrite_ipv6(p);
+		rewrite_ipv6(p, ip_offset);
 	rewrite_udp(p, udp_offset, form_sum);
 }
 
 /* Takes the data out of the old frame and writes the new one around it. */
 static __always_inline enum flow_verdict rewrite_frame(struct packet *p)
 {
-	__u64 headers = ETH_HLEN + rewrite_ip_len(p->out.family) + sizeof(struct udphdr) +
-			rewrite_form_len(p->out.form);
+	__u64 headers = rewrite_link_len(p) + rewrite_ip_len(p) + sizeof(struct udphdr) +
+			p->form_len;
 	__u64 behind = p->frame_len - (p->data + p->data_len);
+	enum flow_verdict verdict;
 
-	rewrite_sum(p);
-	if (packet_reshape(p, p->data - headers, behind))
-		return FLOW_VERDICT_HEADROOM;
+	if (p->unsummed && rewrite_has_checksum(p))
+		p->data_sum = checksum_bytes(p->xdp, p->data, p->data_len);
+	verdict = packet_reshape(p, p->data - headers, behind - p->padding);
+	if (verdict != VERDICT_NONE)
+		return verdict;
 	rewrite_headers(p);
 	return VERDICT_NONE;
 }

@@ -33,19 +33,23 @@
  * kernel), PASSED (to the daemon or the rest of the host's stack) or DROPPED.
  */
 #define FLOW_VERDICTS(X)                                                                        \
-	X(TO_PEER, to_peer, CARRIED, "ChannelData relayed to the peer")                         \
-	X(TO_CLIENT, to_client, CARRIED, "peer data relayed to the client's channel")           \
-	X(NOT_IP, not_ip, PASSED, "neither IPv4 nor IPv6 right behind the Ethernet header")     \
+	X(TO_PEER, to_peer, CARRIED, "the client's data relayed to the peer")                   \
+	X(TO_CLIENT, to_client, CARRIED, "peer data relayed to the client")                     \
+	X(TO_ALLOCATION, to_allocation, CARRIED, "relayed to another allocation's client")      \
+	X(NOT_IP, not_ip, PASSED, "neither IPv4 nor IPv6 behind at most two VLAN tags")         \
 	X(NOT_UNICAST, not_unicast, PASSED, "a broadcast or multicast frame")                   \
 	X(NOT_UDP, not_udp, PASSED, "another protocol than UDP")                                \
 	X(IP_OPTIONS, ip_options, PASSED, "IPv4 header with options")                           \
 	X(EXTENSION_HEADER, extension_header, PASSED, "IPv6 extension header")                  \
 	X(FRAGMENT, fragment, PASSED, "a fragment: the host reassembles it")                    \
-	X(BAD_LENGTH, bad_length, PASSED, "lengths of frame, IP, UDP or ChannelData disagree")  \
+	X(BAD_LENGTH, bad_length, PASSED, "lengths of frame, IP, UDP or message disagree")      \
 	X(BAD_CHECKSUM, bad_checksum, PASSED, "wrong in the IPv4 header, or missing over IPv6") \
 	X(NOT_OWNED, not_owned, PASSED, "an address or port that is not the relay's")           \
 	X(CONTROL, control, PASSED, "a STUN message for the daemon")                            \
+	X(OTHER_ATTRIBUTES, other_attributes, PASSED,                                           \
+	  "a Send indication that is not one address, data and at most a FINGERPRINT")          \
 	X(NO_FLOW, no_flow, PASSED, "no flow installed for this channel or peer")               \
+	X(NO_PERMISSION, no_permission, PASSED, "a Send indication to a peer without one")      \
 	X(STALE_SLOT, stale_slot, PASSED, "the slot changed while it was looked up")            \
 	X(EXPIRED, expired, PASSED, "the channel's or permission's time is over")               \
 	X(UNSUPPORTED, unsupported, PASSED, "the flow needs a conversion only the daemon does") \
@@ -53,7 +57,9 @@
 	X(NO_NEXT_HOP, no_next_hop, PASSED, "the next hop is not resolved")                     \
 	X(NO_DEVICE, no_device, PASSED, "the next hop's interface is not one of the relay's")   \
 	X(MTU, mtu, PASSED, "the packet would outgrow the egress MTU")                          \
-	X(HEADROOM, headroom, PASSED, "the driver left no room to move the header")
+	X(HEADROOM, headroom, PASSED, "the driver left no room to move the header")             \
+	X(TAILROOM, tailroom, PASSED, "the driver left no room for padding behind the data")    \
+	X(OVER_BANDWIDTH, over_bandwidth, DROPPED, "more than the allocation's bandwidth")
 
 enum flow_verdict {
 #define X(constant, name, kind, meaning) FLOW_VERDICT_##constant,
@@ -108,7 +114,8 @@ enum flow_family {
  * So there are four kinds of slots. Channel up: ChannelData to one peer. Channel down: one peer's
  * data to the channel. Sender: a client's Send indications for one family; its out leg has the
  * relayed address as source and no destination. Permission: all of one peer IP's ports, to the
- * client as Data indications, and whether and by which hop a Send indication may go there.
+ * client as Data indications, and whether and by which hop a Send indication may go there. Such an
+ * entry has the addresses as they are on the wire: no other form of them is looked for.
  */
 #define FLOW_SEND_IPV4 1
 #define FLOW_SEND_IPV6 2
@@ -179,8 +186,9 @@ struct flow_slot {
 
 /*
  * The bandwidth of one allocation, each way for itself: a generic cell rate algorithm whose only
- * state is the time at which the data sent so far would be paid off. Updated by compare and swap;
- * bytes are application data.
+ * state is the time at which the data sent so far would be paid off. Data is let through unless
+ * that time is more than the burst ahead of now, and then costs its share of ns_per_kib. Updated by
+ * compare and swap; bytes are application data. A packet between two allocations pays in both.
  */
 struct flow_bucket {
 	__u64 to_peer_ns;   /* CLOCK_MONOTONIC; written by the program */

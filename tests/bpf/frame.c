@@ -10,9 +10,11 @@
 #include <cmocka.h>
 #include <string.h>
 
-#define ETHERNET_LEN 14
-#define UDP_LEN	     8
-#define PROTO_UDP    17
+#define ETHERNET_LEN  14
+#define UDP_LEN	      8
+#define PROTO_UDP     17
+#define STUN_LEN      20
+#define ATTRIBUTE_LEN 4
 
 uint16_t frame_get16(const uint8_t *at)
 {
@@ -30,23 +32,58 @@ static size_t ip_len(const struct frame *frame)
 	return frame->leg.family == FLOW_IPV4 ? 20 : 40;
 }
 
+static size_t address_len(const struct frame *frame)
+{
+	return frame->message.family == FLOW_IPV4 ? ATTRIBUTE_LEN + 8 : ATTRIBUTE_LEN + 20;
+}
+
+static bool data_first(const struct frame *frame)
+{
+	return frame->message.kind == FRAME_SEND_DATA_FIRST ||
+	       frame->message.kind == FRAME_SEND_DATA_FIRST_FINGERPRINT;
+}
+
+static size_t fingerprint_len(const struct frame *frame)
+{
+	return frame->message.kind == FRAME_SEND_FINGERPRINT ||
+			       frame->message.kind == FRAME_SEND_DATA_FIRST_FINGERPRINT
+		       ? ATTRIBUTE_LEN + 4
+		       : 0;
+}
+
 static size_t form_len(const struct frame *frame)
 {
-	return frame->leg.form == FLOW_FORM_CHANNEL ? 4 : 0;
+	switch (frame->leg.form) {
+	case FLOW_FORM_CHANNEL:
+		return 4;
+	case FLOW_FORM_INDICATION:
+		return STUN_LEN + ATTRIBUTE_LEN + (data_first(frame) ? 0 : address_len(frame));
+	default:
+		return 0;
+	}
+}
+
+static size_t behind_len(const struct frame *frame)
+{
+	if (frame->leg.form != FLOW_FORM_INDICATION)
+		return frame->padding;
+	return (4U - frame->size % 4) % 4 + (data_first(frame) ? address_len(frame) : 0) +
+	       fingerprint_len(frame);
 }
 
 static size_t udp_len(const struct frame *frame)
 {
-	return UDP_LEN + form_len(frame) + frame->size + frame->padding;
+	return UDP_LEN + form_len(frame) + frame->size + behind_len(frame);
 }
 
 size_t frame_offset(const struct frame *frame, enum frame_layer layer)
 {
+	const size_t ip = ETHERNET_LEN + 4U * frame->tags;
 	const size_t offsets[FRAME_LAYER_MAX] = {
-		[FRAME_IP] = ETHERNET_LEN,
-		[FRAME_UDP] = ETHERNET_LEN + ip_len(frame),
-		[FRAME_PAYLOAD] = ETHERNET_LEN + ip_len(frame) + UDP_LEN,
-		[FRAME_DATA] = ETHERNET_LEN + ip_len(frame) + UDP_LEN + form_len(frame),
+		[FRAME_IP] = ip,
+		[FRAME_UDP] = ip + ip_len(frame),
+		[FRAME_PAYLOAD] = ip + ip_len(frame) + UDP_LEN,
+		[FRAME_DATA] = ip + ip_len(frame) + UDP_LEN + form_len(frame),
 	};
 
 	return offsets[layer];
@@ -66,7 +103,8 @@ static void write_ethernet(const struct frame *frame, uint8_t *at)
 {
 	memcpy(at, frame->dst_mac, 6);
 	memcpy(at + 6, frame->src_mac, 6);
-	frame_put16(at + 12, frame->leg.family == FLOW_IPV4 ? 0x0800 : 0x86dd);
+	memcpy(at + 12, frame->tag, 4U * frame->tags);
+	frame_put16(at + 12 + 4U * frame->tags, frame->leg.family == FLOW_IPV4 ? 0x0800 : 0x86dd);
 }
 
 static void write_ipv4(const struct frame *frame, uint8_t *at)
@@ -94,21 +132,74 @@ static void write_ipv6(const struct frame *frame, uint8_t *at)
 	memcpy(at + 24, frame->leg.dst.v6, 16);
 }
 
+static uint8_t *put_attribute(uint8_t *at, uint16_t type, uint16_t len)
+{
+	frame_put16(at, type);
+	frame_put16(at + 2, len);
+	return at + ATTRIBUTE_LEN;
+}
+
+/* RFC 8489 14.2: the address is masked by the cookie and, over IPv6, the transaction id. */
+static uint8_t *put_address(const struct frame *frame, const uint8_t *message, uint8_t *at)
+{
+	const size_t len = address_len(frame) - ATTRIBUTE_LEN;
+
+	at = put_attribute(at, 0x0012, (uint16_t)len);
+	at[1] = frame->message.family == FLOW_IPV4 ? 1 : 2;
+	memcpy(at + 2, &frame->message.port, 2);
+	memcpy(at + 4, frame->message.peer.v6, len - 4);
+	at[2] ^= message[4];
+	at[3] ^= message[5];
+	for (size_t i = 4; i < len; i++)
+		at[i] ^= message[i];
+	return at + len;
+}
+
+static uint8_t *put_data(const struct frame *frame, uint8_t *at)
+{
+	for (size_t i = 0; i < frame->size; i++)
+		at[i] = frame->data ? frame->data[i] : (uint8_t)(0x85 + i * 37 + i / 256);
+	return at + frame->size;
+}
+
+static void write_indication(const struct frame *frame, uint8_t *message)
+{
+	const bool from_client = frame->message.kind != FRAME_DATA_INDICATION;
+	const size_t padding = (4U - frame->size % 4) % 4;
+	uint8_t *at = message + STUN_LEN;
+
+	frame_put16(message, from_client ? 0x0016 : 0x0017);
+	frame_put16(message + 2, (uint16_t)(udp_len(frame) - UDP_LEN - STUN_LEN));
+	memcpy(message + 4, (uint8_t[]){0x21, 0x12, 0xa4, 0x42}, 4);
+	memcpy(message + 8, frame->message.transaction_id, 12);
+	if (!data_first(frame))
+		at = put_address(frame, message, at);
+	at = put_data(frame, put_attribute(at, 0x0013, frame->size));
+	memset(at, from_client ? 0xa7 : 0, padding);
+	at += padding;
+	if (data_first(frame))
+		at = put_address(frame, message, at);
+	if (fingerprint_len(frame))
+		memcpy(put_attribute(at, 0x8028, 4), (uint8_t[]){0xfe, 0xdc, 0xba, 0x98}, 4);
+}
+
 static void write_udp(const struct frame *frame, uint8_t *at)
 {
+	uint8_t *payload = at + UDP_LEN;
+
 	memcpy(at, &frame->leg.sport, 2);
 	memcpy(at + 2, &frame->leg.dport, 2);
 	frame_put16(at + 4, (uint16_t)udp_len(frame));
-	at += UDP_LEN;
-	if (frame->leg.form == FLOW_FORM_CHANNEL) {
-		memcpy(at, &frame->leg.channel, 2);
-		frame_put16(at + 2, frame->size);
-		at += 4;
+	memset(at + udp_len(frame), 0xee, frame->trailer);
+	if (frame->leg.form == FLOW_FORM_INDICATION) {
+		write_indication(frame, payload);
+		return;
 	}
-	for (size_t i = 0; i < frame->size; i++)
-		at[i] = frame->data ? frame->data[i] : (uint8_t)(0x85 + i * 37 + i / 256);
-	memset(at + frame->size, 0xa7, frame->padding);
-	memset(at + frame->size + frame->padding, 0xee, frame->trailer);
+	if (frame->leg.form == FLOW_FORM_CHANNEL) {
+		memcpy(payload, &frame->leg.channel, 2);
+		frame_put16(payload + 2, frame->size);
+	}
+	memset(put_data(frame, payload + form_len(frame)), 0xa7, frame->padding);
 }
 
 static uint16_t udp_checksum(const struct frame *frame, const uint8_t *udp)

@@ -13,7 +13,7 @@
 
 #include "turnpike/flow.h"
 
-#define FRAME_MAX     3500
+#define FRAME_MAX     3800 /* more than BPF_PROG_TEST_RUN takes */
 #define FRAME_PATCHES 4
 
 enum frame_sum {
@@ -30,7 +30,7 @@ enum frame_layer {
 	FRAME_IP,
 	FRAME_UDP,
 	FRAME_PAYLOAD,
-	FRAME_DATA, /* behind the ChannelData header, if there is one */
+	FRAME_DATA, /* behind the form's header, if there is one */
 	FRAME_LAYER_MAX,
 };
 
@@ -42,13 +42,36 @@ struct frame_patch {
 	uint8_t bytes[16];
 };
 
+enum frame_indication {
+	FRAME_SEND_ADDRESS_FIRST,
+	FRAME_SEND_DATA_FIRST,
+	FRAME_SEND_FINGERPRINT, /* address, data, FINGERPRINT */
+	FRAME_SEND_DATA_FIRST_FINGERPRINT,
+	FRAME_DATA_INDICATION,
+	FRAME_INDICATION_MAX,
+};
+
+/* What an indication says around its data. */
+struct frame_message {
+	uint8_t kind; /* enum frame_indication */
+	uint8_t transaction_id[12];
+	union flow_ip peer;
+	__be16 port;
+	uint8_t family; /* enum flow_family */
+};
+
+#define FRAME_TAGS_MAX 3
+
 struct frame {
 	struct flow_leg leg; /* addresses, ports, family, form */
 	uint8_t dst_mac[6], src_mac[6];
-	uint16_t size;	     /* bytes of application data */
-	const uint8_t *data; /* NULL: a pattern */
-	uint8_t padding;     /* bytes behind it, not zero */
-	uint8_t trailer;     /* bytes behind the IP packet */
+	uint8_t tags;
+	struct flow_tag tag[FRAME_TAGS_MAX];
+	struct frame_message message; /* of an indication */
+	uint16_t size;		      /* bytes of application data */
+	const uint8_t *data;	      /* NULL: a pattern */
+	uint8_t padding;	      /* bytes behind ChannelData, not zero */
+	uint8_t trailer;	      /* bytes behind the IP packet */
 	uint8_t traffic_class;
 	uint8_t ttl;
 	bool dont_fragment;

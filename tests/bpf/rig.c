@@ -62,6 +62,7 @@ static void set_sizes(struct turnpike_bpf *program)
 	assert_int_equal(bpf_map__set_max_entries(program->maps.slots, RIG_SLOTS), 0);
 	assert_int_equal(bpf_map__set_max_entries(program->maps.traffic, RIG_SLOTS), 0);
 	assert_int_equal(bpf_map__set_max_entries(program->maps.nexthops, RIG_NEXTHOPS), 0);
+	assert_int_equal(bpf_map__set_max_entries(program->maps.buckets, RIG_BUCKETS), 0);
 }
 
 void rig_open(struct rig *rig)
@@ -207,11 +208,14 @@ static void clear_arrays(const struct rig *rig)
 {
 	const struct flow_slot slot = {};
 	const struct flow_next_hop hop = {};
+	const struct flow_bucket bucket = {};
 
 	for (uint32_t i = 0; i < RIG_SLOTS; i++)
 		update(rig->program->maps.slots, &i, &slot);
 	for (uint32_t i = 0; i < RIG_NEXTHOPS; i++)
 		update(rig->program->maps.nexthops, &i, &hop);
+	for (uint32_t i = 0; i < RIG_BUCKETS; i++)
+		update(rig->program->maps.buckets, &i, &bucket);
 }
 
 /* The flow the other way: nothing of it may show in what the packet becomes. */
@@ -234,9 +238,11 @@ void rig_add(struct rig *rig, const struct rig_flow *flow)
 		update(rig->program->maps.slots, &flow->slot_number, &flow->slot);
 	if (flow->slot.next_hop > 0 && flow->slot.next_hop < RIG_NEXTHOPS)
 		update(rig->program->maps.nexthops, &flow->slot.next_hop, &flow->hop);
+	if (flow->slot.peer_hop > 0 && flow->slot.peer_hop < RIG_NEXTHOPS)
+		update(rig->program->maps.nexthops, &flow->slot.peer_hop, &flow->hop);
 }
 
-void rig_install(struct rig *rig, const struct rig_flow *flow)
+void rig_clear(struct rig *rig)
 {
 	clear(rig->program->maps.flows4);
 	clear(rig->program->maps.flows6);
@@ -245,6 +251,11 @@ void rig_install(struct rig *rig, const struct rig_flow *flow)
 	clear_counters(rig);
 	own(rig, "192.0.2.1", FLOW_IPV4);
 	own(rig, "2001:db8::1", FLOW_IPV6);
+}
+
+void rig_install(struct rig *rig, const struct rig_flow *flow)
+{
+	rig_clear(rig);
 	install_decoy(rig, flow);
 	rig_add(rig, flow);
 }
@@ -354,11 +365,12 @@ void rig_check_stats(struct rig *rig, enum flow_verdict verdict, uint64_t packet
 	}
 }
 
-void rig_check_traffic(const struct rig *rig, uint32_t slot, uint64_t packets, uint64_t bytes)
+void rig_check_traffics(const struct rig *rig, uint32_t mask, uint64_t packets, uint64_t bytes)
 {
 	static struct flow_counter cpus[CPUS_MAX];
 
 	for (uint32_t i = 0; i < RIG_SLOTS; i++) {
+		bool expected = mask >> i & 1;
 		struct flow_counter sum = {};
 
 		assert_int_equal(
@@ -367,9 +379,13 @@ void rig_check_traffic(const struct rig *rig, uint32_t slot, uint64_t packets, u
 			sum.packets += cpus[cpu].packets;
 			sum.bytes += cpus[cpu].bytes;
 		}
-		if (sum.packets != (i == slot ? packets : 0) ||
-		    sum.bytes != (i == slot ? bytes : 0))
+		if (sum.packets != (expected ? packets : 0) || sum.bytes != (expected ? bytes : 0))
 			fail_msg("%s: traffic of slot %u: %llu packets, %llu bytes", rig->doing, i,
 				 (unsigned long long)sum.packets, (unsigned long long)sum.bytes);
 	}
+}
+
+void rig_check_traffic(const struct rig *rig, uint32_t slot, uint64_t packets, uint64_t bytes)
+{
+	rig_check_traffics(rig, slot < RIG_SLOTS ? 1U << slot : 0, packets, bytes);
 }

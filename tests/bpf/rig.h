@@ -17,6 +17,7 @@
 #define RIG_METADATA 252 /* at most: 8 bits, aligned */
 #define RIG_SLOTS    8
 #define RIG_NEXTHOPS 4
+#define RIG_BUCKETS  4
 #define RIG_MTU	     1500
 
 enum rig_direction {
@@ -59,6 +60,8 @@ void rig_close(struct rig *rig);
 struct rig_flow rig_flow(const struct rig *rig, uint8_t family, enum rig_direction direction);
 /* Empties the maps and counters, then puts the flow in, and another one the other way. */
 void rig_install(struct rig *rig, const struct rig_flow *flow);
+/* Only empties the maps and counters. */
+void rig_clear(struct rig *rig);
 /* Puts another flow in. */
 void rig_add(struct rig *rig, const struct rig_flow *flow);
 
@@ -78,8 +81,9 @@ int rig_run_behind(const struct rig *rig, size_t metadata, const uint8_t *bytes,
 
 /* All counters, over all CPUs, are 0 except this verdict's. */
 void rig_check_stats(struct rig *rig, enum flow_verdict verdict, uint64_t packets, uint64_t bytes);
-/* All slots' traffic is 0 except this one's. */
+/* All slots' traffic is 0 except this one's, or that of slots with a bit set in the mask. */
 void rig_check_traffic(const struct rig *rig, uint32_t slot, uint64_t packets, uint64_t bytes);
+void rig_check_traffics(const struct rig *rig, uint32_t mask, uint64_t packets, uint64_t bytes);
 void rig_read_stats(const struct rig *rig, struct flow_counter ret[static FLOW_VERDICT_MAX]);
 
 const char *rig_verdict_name(enum flow_verdict verdict);

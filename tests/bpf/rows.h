@@ -53,6 +53,13 @@ void every_flow_is_carried_byte_for_byte(void **state);
 void unusual_packets_are_passed_up(void **state);
 void packets_of_no_live_flow_are_passed_up(void **state);
 void packets_that_may_not_leave_are_passed_up(void **state);
+void every_path_is_carried_byte_for_byte(void **state);
+void packets_that_a_path_refuses_are_passed_up(void **state);
+void uncommon_send_indications_are_passed_up(void **state);
+void data_over_the_bandwidth_is_dropped(void **state);
+void a_burst_is_let_through(void **state);
+void no_limit_limits_nothing(void **state);
+void padding_without_tailroom_is_left_to_the_daemon(void **state);
 
 #define ROWS_RUN(state, rows) rows_run(*(state), rows, ARRAY_SIZE(rows))
 

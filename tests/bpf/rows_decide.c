@@ -30,12 +30,6 @@ static void hop_beyond_table(const struct rig *rig, struct rig_flow *flow)
 	flow->slot.next_hop = RIG_NEXTHOPS;
 }
 
-static void other_out_family(const struct rig *rig, struct rig_flow *flow)
-{
-	(void)rig;
-	flow->slot.out.family ^= FLOW_IPV4 ^ FLOW_IPV6;
-}
-
 static void no_out_family(const struct rig *rig, struct rig_flow *flow)
 {
 	(void)rig;
@@ -55,9 +49,6 @@ static void same_form(const struct rig *rig, struct rig_flow *flow)
 }
 
 static const struct row decide_rows[] = {
-	{.what = "another family on the other leg",
-	 .arrange = other_out_family,
-	 .verdict = FLOW_VERDICT_UNSUPPORTED},
 	{.what = "no family on the other leg",
 	 .arrange = no_out_family,
 	 .verdict = FLOW_VERDICT_UNSUPPORTED},

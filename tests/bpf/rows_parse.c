@@ -8,9 +8,6 @@
 
 static const struct row parse_rows[] = {
 	{.what = "ARP", PATCH(FRAME_ETHERNET, 12, 2, {0x08, 0x06}), .verdict = FLOW_VERDICT_NOT_IP},
-	{.what = "VLAN",
-	 PATCH(FRAME_ETHERNET, 12, 2, {0x81, 0x00}),
-	 .verdict = FLOW_VERDICT_NOT_IP},
 	{.what = "IPv6 said to be IPv4",
 	 IPV6_ONLY,
 	 PATCH(FRAME_ETHERNET, 12, 2, {0x08, 0x00}),

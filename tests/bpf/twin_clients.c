@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "twin_flows.h"
 #include "wire/integrity.h"
 #include "wire/stun.h"
 
@@ -83,7 +84,7 @@ static void submit(struct twin_world *w, const struct twin_client *c, struct req
 	assert_true(len > 0);
 	turn_client_input(w->turn, &w->now, &w->entropy, &c->from, span_make(r->bytes, (size_t)len),
 			  &w->out);
-	twin_world_carry_out(w);
+	twin_flows_carry_out(w);
 	turn_actions_clear(&w->out);
 }
 
@@ -182,7 +183,6 @@ static void delete (struct twin_world *w, size_t i)
 	begin(w, &r, STUN_METHOD_REFRESH);
 	stun_put_u32(&r.w, STUN_ATTR_LIFETIME, 0);
 	submit(w, &w->clients[i], &r, 0);
-	w->clients[i].gone = true;
 }
 
 static void add_peer(struct twin_world *w, struct addr peer)

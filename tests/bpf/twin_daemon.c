@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "twin_flows.h"
 
 static void append(struct twin_outcome *o, struct span part)
 {
@@ -34,12 +35,14 @@ static void take_action(const struct twin_world *w, const struct turn_action *ac
 		o->to_client = false;
 		o->src = w->relays[action->send_peer.relay].internal;
 		o->dst = action->send_peer.peer;
+		o->data_len = action->send_peer.data.len;
 		append(o, action->send_peer.data);
 		return;
 	}
 	o->to_client = true;
 	o->src = w->listeners[action->send_client.path];
 	o->dst = action->send_client.client;
+	o->data_len = action->send_client.parts[1].len;
 	for (size_t i = 0; i < TURN_PARTS; i++)
 		append(o, action->send_client.parts[i]);
 }
@@ -70,22 +73,21 @@ static bool at_sockets(struct twin_world *w, const struct addr *src, const struc
 		return false;
 	for (size_t i = 0; i < w->out.count; i++)
 		take_action(w, &w->out.items[i], o);
-	twin_world_carry_out(w);
+	twin_flows_carry_out(w);
 	return true;
 }
 
 void twin_daemon_receive(struct twin_world *w, struct span frame, struct twin_outcome *o)
 {
 	uint8_t again[sizeof(o->payload)];
-	struct addr src, dst;
 	size_t len;
 
-	o->relayed = o->hairpin = false;
+	o->relayed = o->hairpin = o->spoofed = false;
 	o->host = twin_host_read(frame, &o->in);
 	if (o->host != TWIN_HOST_DELIVERED && o->host != TWIN_HOST_BAD_SUM)
 		return;
-	/* Our own address does not come from the wire: IPv4 drops it as a martian source. */
-	if (o->in.src.family == ADDR_IPV4 && twin_world_is_own(w, &o->in.src))
+	o->spoofed = twin_world_is_own(w, &o->in.src);
+	if (TWIN_INSIST_ON_SOURCES && o->spoofed && o->in.src.family == ADDR_IPV4)
 		return;
 	twin_world_set_clock(w);
 	at_sockets(w, &o->in.src, &o->in.dst, o->in.payload, o);
@@ -96,7 +98,7 @@ void twin_daemon_receive(struct twin_world *w, struct span frame, struct twin_ou
 	o->hairpin = true;
 	len = o->len;
 	memcpy(again, o->payload, len);
-	src = o->src;
-	dst = o->dst;
-	at_sockets(w, &src, &dst, span_make(again, len), o);
+	o->between_src = o->src;
+	o->between_dst = o->dst;
+	at_sockets(w, &o->between_src, &o->between_dst, span_make(again, len), o);
 }

@@ -16,9 +16,13 @@ struct twin_outcome {
 	 * sent, had the stack not dropped the packet.
 	 */
 	bool relayed;
+	bool spoofed; /* it came from the wire with an address of this host as its source */
 	struct addr src, dst;
 	bool to_client;
-	bool hairpin; /* went through two allocations */
+	/* Through two allocations of this relay: from one to the other by these addresses. */
+	bool hairpin;
+	struct addr between_src, between_dst;
+	size_t data_len; /* of application data */
 	size_t len;
 	uint8_t payload[4096];
 };

@@ -15,12 +15,21 @@
 static const uint8_t own_mac[6] = {2, 0, 0, 0, 0, 1};
 static const uint8_t neighbour_mac[6] = {2, 0, 0, 0, 0, 2};
 
+/* Up to two tags of the types that Linux has VLANs of. */
+static bool has_usual_tags(const struct twin_shape *shape)
+{
+	for (unsigned int i = 0; i < shape->tags; i++)
+		if (shape->tag[i] >> 16 == 0x9100)
+			return false;
+	return shape->tags <= 2;
+}
+
 bool twin_shape_is_plain(const struct twin_shape *shape, enum addr_family family)
 {
 	bool summed = shape->sum != TWIN_SUM_WRONG &&
 		      (shape->sum != TWIN_SUM_NONE || family == ADDR_IPV4);
 
-	return summed && !(shape->dst_mac[0] & 1) && !shape->tags && !shape->options &&
+	return summed && !(shape->dst_mac[0] & 1) && has_usual_tags(shape) && !shape->options &&
 	       !shape->extension && !shape->fragment && !shape->ip_len_lie && !shape->udp_len_lie &&
 	       !(shape->bad_header_sum && family == ADDR_IPV4) && shape->ttl > 1;
 }
@@ -52,7 +61,7 @@ static void write_ipv4(struct writer *w, const struct twin_shape *shape, const s
 	memset(ip, 1, header_len); /* no-operation options */
 	ip[0] = (uint8_t)(0x40 | header_len / 4);
 	ip[1] = shape->traffic_class;
-	put16(ip + 2, (size_t)((int)(header_len + udp_len) + shape->ip_len_lie));
+	put16(ip + 2, header_len + udp_len + (size_t)shape->ip_len_lie);
 	put16(ip + 4, shape->id);
 	put16(ip + 6, flags);
 	ip[8] = shape->ttl;
@@ -81,7 +90,7 @@ static void write_ipv6(struct writer *w, const struct twin_shape *shape, const s
 	size_t len = udp_len + (shape->extension ? 8 : 0);
 
 	writer_u32(w, 6U << 28 | (uint32_t)shape->traffic_class << 20 | shape->flow_label);
-	writer_u16(w, (uint16_t)((int)len + shape->ip_len_lie));
+	writer_u16(w, (uint16_t)(len + (size_t)shape->ip_len_lie));
 	writer_u8(w, shape->extension ? shape->extension : PROTO_UDP);
 	writer_u8(w, shape->ttl);
 	writer_bytes(w, src->ip, 16);
@@ -117,7 +126,7 @@ size_t twin_frame_build(const struct twin_shape *shape, const struct addr *src,
 			uint8_t ret[static TWIN_FRAME_MAX])
 {
 	struct writer w = writer_make(ret, TWIN_FRAME_MAX);
-	size_t udp_len = 8 + payload.len, claimed = (size_t)((int)udp_len + shape->udp_len_lie);
+	size_t udp_len = 8 + payload.len, claimed = udp_len + (size_t)shape->udp_len_lie;
 	uint8_t *udp, *trailer;
 
 	write_ethernet(&w, shape, src->family);
@@ -157,9 +166,11 @@ static void draw_usual(struct twin_random *random, struct twin_shape *s)
 
 static void draw_tags(struct twin_random *random, struct twin_shape *s)
 {
+	static const uint32_t types[] = {0x8100, 0x8100, 0x88a8, 0x88a8, 0x9100};
+
 	s->tags = (uint8_t)(1 + twin_below(random, TWIN_TAGS_MAX));
 	for (unsigned int i = 0; i < s->tags; i++)
-		s->tag[i] = (twin_chance(random, 50) ? 0x8100U : 0x88a8U) << 16 |
+		s->tag[i] = types[twin_below(random, ARRAY_SIZE(types))] << 16 |
 			    (uint32_t)(twin_next(random) & 0xffff);
 }
 

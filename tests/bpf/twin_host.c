@@ -7,11 +7,12 @@
 
 #include "base/cursor.h"
 
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86dd
-#define ETHERTYPE_CTAG 0x8100
-#define ETHERTYPE_STAG 0x88a8
-#define TAGS_MAX       2
+#define ETHERTYPE_IPV4	   0x0800
+#define ETHERTYPE_IPV6	   0x86dd
+#define ETHERTYPE_CTAG	   0x8100
+#define ETHERTYPE_STAG	   0x88a8
+#define ETHERTYPE_OLD_STAG 0x9100
+#define TAGS_MAX	   2
 
 #define PROTO_HOP_BY_HOP  0
 #define PROTO_UDP	  17
@@ -40,20 +41,32 @@ uint32_t twin_host_sum(uint32_t sum, const uint8_t *bytes, size_t len)
 	return sum;
 }
 
-static uint32_t pseudo_sum(const struct twin_datagram *d, size_t udp_len)
+static uint32_t pseudo_sum(const struct addr *src, const struct addr *dst, size_t udp_len)
 {
 	const uint8_t tail[4] = {0, PROTO_UDP, (uint8_t)(udp_len >> 8), (uint8_t)udp_len};
-	uint32_t sum = twin_host_sum(0, d->src.ip, addr_ip_len(&d->src));
+	uint32_t sum = twin_host_sum(0, src->ip, addr_ip_len(src));
 
-	sum = twin_host_sum(sum, d->dst.ip, addr_ip_len(&d->dst));
+	sum = twin_host_sum(sum, dst->ip, addr_ip_len(dst));
 	return twin_host_sum(sum, tail, sizeof(tail));
+}
+
+uint32_t twin_host_udp_sum(const struct addr *src, const struct addr *dst, struct span payload)
+{
+	const size_t len = 8 + payload.len;
+	const uint8_t header[8] = {
+		(uint8_t)(src->port >> 8), (uint8_t)src->port,	(uint8_t)(dst->port >> 8),
+		(uint8_t)dst->port,	   (uint8_t)(len >> 8), (uint8_t)len,
+	};
+	uint32_t sum = twin_host_sum(pseudo_sum(src, dst, len), header, sizeof(header));
+
+	return twin_host_sum(sum, payload.data, payload.len);
 }
 
 /* RFC 768 and 8200 8.1. `udp` is the datagram, header included. */
 static enum twin_host_verdict check_sum(struct twin_datagram *d, struct span udp)
 {
 	uint16_t field = (uint16_t)(udp.data[6] << 8 | udp.data[7]);
-	uint32_t pseudo = pseudo_sum(d, udp.len);
+	uint32_t pseudo = pseudo_sum(&d->src, &d->dst, udp.len);
 
 	if (!field) {
 		d->no_sum = true;
@@ -168,6 +181,12 @@ static enum twin_host_verdict read_ipv6(struct span packet, struct twin_datagram
 	return verdict == TWIN_HOST_DELIVERED ? read_udp(packet, d) : verdict;
 }
 
+static bool is_tag(uint16_t ethertype)
+{
+	return ethertype == ETHERTYPE_CTAG || ethertype == ETHERTYPE_STAG ||
+	       (!TWIN_INSIST_ON_VLAN_TYPES && ethertype == ETHERTYPE_OLD_STAG);
+}
+
 enum twin_host_verdict twin_host_read(struct span frame, struct twin_datagram *ret)
 {
 	struct reader r = reader_make(frame.data, frame.len);
@@ -177,7 +196,7 @@ enum twin_host_verdict twin_host_read(struct span frame, struct twin_datagram *r
 
 	reader_take(&r, 12);
 	ethertype = reader_u16(&r);
-	while ((ethertype == ETHERTYPE_CTAG || ethertype == ETHERTYPE_STAG) && d.tags <= TAGS_MAX) {
+	while (is_tag(ethertype) && d.tags <= TAGS_MAX) {
 		d.tags++;
 		reader_u16(&r);
 		ethertype = reader_u16(&r);

@@ -8,20 +8,11 @@
 #include <linux/bpf.h>
 
 #include "base/macros.h"
+#include "rig.h"
 #include "turnpike/wire.h"
+#include "twin_flows.h"
 
 #define INDICATION_HEADER 24 /* up to the value of the first attribute */
-
-uint16_t twin_channel_of(const struct twin_world *world, const struct twin_datagram *in)
-{
-	const uint8_t *at = in->payload.data;
-	bool to_listener = addr_equal(&in->dst, &world->listeners[0]) ||
-			   addr_equal(&in->dst, &world->listeners[1]);
-
-	if (!to_listener || in->payload.len < CHANNEL_DATA_HEADER_LEN || at[0] >> 4 != 4)
-		return 0;
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
 
 /* What goes out, IP header included, as the daemon sends it. */
 static size_t ip_len_out(const struct twin_outcome *daemon)
@@ -32,20 +23,21 @@ static size_t ip_len_out(const struct twin_outcome *daemon)
 bool twin_eligible(struct twin_world *world, const struct twin_packet *packet,
 		   const struct twin_outcome *daemon)
 {
-	const struct twin_flow *flow;
-	uint64_t now_ns = world->now.mono_ns - TWIN_CLOCK_AHEAD;
+	struct twin_route route;
 
-	if (packet->damaged || !daemon->relayed || daemon->host != TWIN_HOST_DELIVERED ||
+	/* Two tags at most, no options, extensions, fragments, lies or wrong sums; TTL above 1. */
+	if (packet->damaged || daemon->spoofed || daemon->host != TWIN_HOST_DELIVERED ||
 	    !twin_shape_is_plain(&packet->shape, packet->src.family))
 		return false;
-	/* Channels of one family to a peer outside and back. */
-	flow = twin_world_flow(world, &packet->src, &packet->dst,
-			       twin_channel_of(world, &daemon->in));
-	if (!flow || daemon->hairpin || flow->spec.expires_ns <= now_ns ||
-	    daemon->in.src.family != daemon->dst.family)
+	/* A Send indication has its two attributes and at most a FINGERPRINT. */
+	if (!packet->common)
 		return false;
-	return flow->spec.next_hop > TWIN_HOP_NONE && flow->spec.next_hop <= TWIN_HOP_RESOLVED &&
-	       ip_len_out(daemon) <= world->kernel->hops[flow->spec.next_hop].mtu;
+	/* Everything that the maps have live flows for, to a next hop that is resolved... */
+	if (!twin_flows_route(world, daemon, &route) || route.hop == TWIN_HOP_NONE ||
+	    route.hop > TWIN_HOP_RESOLVED)
+		return false;
+	/* ...and that fits. */
+	return ip_len_out(daemon) <= world->kernel->hops[route.hop].mtu;
 }
 
 /* By the MAC addresses, which name the hop; NULL if they are nobody's. */
@@ -60,17 +52,36 @@ static const struct net_hop *hop_of(const struct twin_world *world, const uint8_
 	return NULL;
 }
 
+static bool is_data_indication(struct span payload)
+{
+	static const uint8_t start[] = {0, 0x17}, cookie[] = {0x21, 0x12, 0xa4, 0x42};
+
+	return payload.len >= INDICATION_HEADER &&
+	       memcmp(payload.data, start, sizeof(start)) == 0 &&
+	       memcmp(payload.data + 4, cookie, sizeof(cookie)) == 0;
+}
+
+/* RFC 8489 6: each indication has a transaction id of its own. */
+static bool reuses_id(struct twin_world *world, const struct twin_outcome *daemon, struct span sent)
+{
+	bool same;
+
+	if (!daemon->to_client || !is_data_indication(sent))
+		return false;
+	same = memcmp(world->indication_id, sent.data + 8, sizeof(world->indication_id)) == 0;
+	memcpy(world->indication_id, sent.data + 8, sizeof(world->indication_id));
+	return same;
+}
+
 /*
  * A Data indication has a transaction id of its own, which also hides the last 12 bytes of an
  * IPv6 address (RFC 8489 14.2): both are taken out before bytes are compared.
  */
 static void normalise(uint8_t *payload, size_t len)
 {
-	static const uint8_t cookie[] = {0x21, 0x12, 0xa4, 0x42};
 	uint8_t *id = payload + 8, *address = payload + INDICATION_HEADER + 8;
 
-	if (len < INDICATION_HEADER || payload[0] != 0 || payload[1] != 0x17 ||
-	    memcmp(payload + 4, cookie, sizeof(cookie)) != 0)
+	if (!is_data_indication(span_make(payload, len)))
 		return;
 	if (payload[21] == STUN_ATTR_XOR_PEER_ADDRESS && payload[25] == STUN_FAMILY_IPV6 &&
 	    len >= INDICATION_HEADER + 20)
@@ -96,22 +107,26 @@ static bool same_payload(const struct twin_outcome *daemon, struct span sent)
 	return memcmp(ours, theirs, sent.len) == 0;
 }
 
+/* RFC 8656 13.3, RFC 7915 5.1: from IPv6, what no router would fragment there. */
+static bool wants_dont_fragment(const struct twin_datagram *in, const struct twin_datagram *out)
+{
+	return in->src.family == ADDR_IPV4 ? in->dont_fragment : out->ip_len > 1260;
+}
+
 /* RFC 8656 13 to 15: one hop less, traffic class as it came, DF as it came between IPv4. */
 static const char *judge_header(const struct twin_datagram *in, const struct twin_datagram *out,
 				size_t frame_len)
 {
-	bool both_ipv4 = in->src.family == ADDR_IPV4 && out->src.family == ADDR_IPV4;
-
 	if (out->end != frame_len)
 		return "the frame that was sent has a trailer";
-	if (out->tags || out->header_len != (out->src.family == ADDR_IPV4 ? 20 : 40))
-		return "the frame that was sent has tags, options or extensions";
+	if (out->header_len != (out->src.family == ADDR_IPV4 ? 20 : 40))
+		return "the frame that was sent has options or extensions";
 	if (in->ttl <= 1 || out->ttl != in->ttl - 1)
 		return "TTL or hop limit is not one less";
 	if (out->traffic_class != in->traffic_class)
 		return "the traffic class changed";
-	if (both_ipv4 && out->dont_fragment != in->dont_fragment)
-		return "DF changed";
+	if (out->src.family == ADDR_IPV4 && out->dont_fragment != wants_dont_fragment(in, out))
+		return "DF is not what the rules say";
 	if (out->flow_label)
 		return "the flow label is somebody else's";
 	return NULL;
@@ -120,13 +135,23 @@ static const char *judge_header(const struct twin_datagram *in, const struct twi
 /* A datagram without a checksum stays so over IPv4; all others leave with one that is whole. */
 static const char *judge_sum(const struct twin_datagram *in, const struct twin_datagram *out)
 {
-	if (out->partial)
-		return "the UDP checksum covers the pseudo-header only";
 	if (out->no_sum && !in->no_sum)
 		return "the UDP checksum got lost";
 	if (in->no_sum && out->src.family == ADDR_IPV4 && !out->no_sum)
 		return "a UDP checksum came from nowhere";
 	return NULL;
+}
+
+static bool has_tags_of(const struct net_hop *hop, const struct twin_datagram *out,
+			const uint8_t *frame)
+{
+	const uint8_t *at = frame + 12;
+
+	for (int i = 0; i < hop->tags; i++, at += 4)
+		if ((at[0] << 8 | at[1]) != hop->tag[i].protocol ||
+		    (at[2] << 8 | at[3]) != hop->tag[i].tci)
+			return false;
+	return out->tags == hop->tags;
 }
 
 static const char *judge_way(const struct twin_world *world, const struct twin_result *result,
@@ -138,12 +163,14 @@ static const char *judge_way(const struct twin_world *world, const struct twin_r
 		return "the MAC addresses are no next hop's";
 	if ((result->action == XDP_TX) != (hop->ifindex == world->kernel->ingress))
 		return "sent through the wrong interface";
+	if (!has_tags_of(hop, out, result->frame))
+		return "the VLAN tags are not the next hop's";
 	if (out->ip_len > hop->mtu)
 		return "sent although it outgrew the MTU";
 	return NULL;
 }
 
-static const char *judge_carried(const struct twin_world *world, const struct twin_result *result,
+static const char *judge_carried(struct twin_world *world, const struct twin_result *result,
 				 const struct twin_outcome *daemon)
 {
 	struct twin_datagram out;
@@ -151,6 +178,9 @@ static const char *judge_carried(const struct twin_world *world, const struct tw
 							 &out);
 	const char *wrong;
 
+	/* Of a packet from the wire, no stack takes the pseudo-header's sum for the checksum. */
+	if (receiver == TWIN_HOST_DELIVERED && out.partial)
+		receiver = TWIN_HOST_BAD_SUM;
 	if (!daemon->relayed)
 		return "carried what the daemon would not have sent";
 	/* A wrong checksum stays wrong, and the receiver drops it instead of our host. */
@@ -164,20 +194,34 @@ static const char *judge_carried(const struct twin_world *world, const struct tw
 		return "sent from or to another address than the daemon would have";
 	if (!same_payload(daemon, out.payload))
 		return "sent other bytes than the daemon would have";
+	if (reuses_id(world, daemon, out.payload))
+		return "a Data indication has the transaction id of the one before";
 	wrong = judge_sum(&daemon->in, &out);
 	if (!wrong)
 		wrong = judge_header(&daemon->in, &out, result->len);
 	return wrong ? wrong : judge_way(world, result, &out);
 }
 
+static enum flow_verdict_kind kind_of(uint32_t action)
+{
+	if (action == XDP_PASS)
+		return FLOW_KIND_PASSED;
+	return action == XDP_DROP ? FLOW_KIND_DROPPED : FLOW_KIND_CARRIED;
+}
+
 const char *twin_judge(struct twin_world *world, const struct twin_packet *packet,
 		       const struct twin_result *result, const struct twin_outcome *daemon)
 {
+	if (kind_of(result->action) != rig_verdict_kind(result->verdict))
+		return "counted as something else than was done";
 	switch (result->action) {
 	case XDP_TX:
 	case XDP_REDIRECT:
 		return judge_carried(world, result, daemon);
 	case XDP_DROP:
+		/* The daemon is not limited here: both would have to see the same packets. */
+		if (result->verdict == FLOW_VERDICT_OVER_BANDWIDTH && world->limited)
+			return NULL;
 		return daemon->relayed && daemon->host == TWIN_HOST_DELIVERED
 			       ? "dropped what the daemon would have sent"
 			       : NULL;

@@ -7,7 +7,6 @@
 #define TURNPIKE_TESTS_TWIN_JUDGE_H
 
 #include "turnpike/flow.h"
-#include "turnpike/wire.h"
 #include "twin_daemon.h"
 #include "twin_packet.h"
 
@@ -28,8 +27,5 @@ const char *twin_judge(struct twin_world *world, const struct twin_packet *packe
  */
 bool twin_eligible(struct twin_world *world, const struct twin_packet *packet,
 		   const struct twin_outcome *daemon);
-
-/* The channel number that an arriving payload may be looked up under; 0: none. */
-uint16_t twin_channel_of(const struct twin_world *world, const struct twin_datagram *in);
 
 #endif

@@ -9,15 +9,17 @@
 #include "twin_world.h"
 
 /* X(constant, name, weight) */
-#define TWIN_KINDS(X)                                            \
-	X(CHANNEL, "ChannelData on a bound channel", 28)         \
-	X(CHANNEL_ELSE, "ChannelData on any channel", 6)         \
-	X(PEER, "data from a bound peer", 24)                    \
-	X(PEER_ELSE, "data from any peer to any allocation", 10) \
-	X(SEND, "a Send indication", 14)                         \
-	X(STRANGER, "a bound flow's, from or to elsewhere", 6)   \
-	X(STUN, "a STUN message", 4)                             \
-	X(GARBAGE, "any bytes to a port of the relay", 4)        \
+#define TWIN_KINDS(X)                                           \
+	X(CHANNEL, "ChannelData on a bound channel", 24)        \
+	X(CHANNEL_ELSE, "ChannelData on any channel", 5)        \
+	X(PEER, "data from a bound peer", 18)                   \
+	X(PEER_ALLOWED, "data from a permitted peer", 12)       \
+	X(PEER_ELSE, "data from any peer to any allocation", 6) \
+	X(SEND, "a Send indication to a permitted peer", 24)    \
+	X(SEND_ELSE, "a Send indication to any peer", 5)        \
+	X(STRANGER, "a bound flow's, from or to elsewhere", 6)  \
+	X(STUN, "a STUN message", 4)                            \
+	X(GARBAGE, "any bytes to a port of the relay", 4)       \
 	X(NOISE, "a frame of any bytes", 1)
 
 enum twin_kind {
@@ -33,6 +35,7 @@ struct twin_packet {
 	enum twin_kind kind;
 	struct addr src, dst;
 	struct twin_shape shape;
+	bool common;  /* no Send indication, or one as clients send them */
 	bool damaged; /* bytes changed or cut off after it was built */
 	size_t payload_len;
 	uint8_t payload[TWIN_PAYLOAD_MAX];
@@ -42,5 +45,12 @@ struct twin_packet {
 
 void twin_packet_draw(struct twin_world *world, struct twin_random *random,
 		      struct twin_packet *ret);
+
+/*
+ * Changes the first bytes of the data so that the UDP checksum of what is sent comes out as 0,
+ * which must then be written as all ones (RFC 768). `sum` is the folded sum of what would be sent
+ * now. Channels and bare data only.
+ */
+void twin_packet_balance(struct twin_packet *packet, uint32_t sum);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The relay's state, and how turn's actions become flows in the maps. See twin_world.h. The
- * clients that bring it about are in twin_clients.c.
+ * The relay and the loaded program. See twin_world.h. The clients that bring its state about are
+ * in twin_clients.c, the flows in twin_flows.c.
  */
 #include "twin_world.h"
 
@@ -19,11 +19,15 @@
 #include "kernel_fixture.h"
 #include "netns.h"
 #include "twin_clients.h"
+#include "twin_flows.h"
 
-#define LISTEN_PORT 3478
-#define RELAY_FIRST 50000
-#define RELAY_LAST  50199
-#define EXTERNAL    "203.0.113.200"
+#define LISTEN_PORT    3478
+/* Less than the test sends even where a sanitizer slows it. */
+#define TWIN_BANDWIDTH 1000000
+#define TWIN_BURST_MS  10
+#define RELAY_FIRST    50000
+#define RELAY_LAST     50199
+#define EXTERNAL       "203.0.113.200"
 
 static struct addr address(const char *text, uint16_t port)
 {
@@ -41,6 +45,8 @@ static void publish_hops(struct twin_kernel *k)
 		[TWIN_HOP_SAME] = k->ingress,
 		[TWIN_HOP_OTHER] = if_nametoindex("tp-other"),
 		[TWIN_HOP_NARROW] = k->ingress,
+		[TWIN_HOP_TAGGED] = k->ingress,
+		[TWIN_HOP_DOUBLE_TAGGED] = if_nametoindex("tp-other"),
 		[TWIN_HOP_UNRESOLVED] = k->ingress,
 		[TWIN_HOP_STRANGE] = if_nametoindex("lo"),
 	};
@@ -51,6 +57,9 @@ static void publish_hops(struct twin_kernel *k)
 		hop->ifindex = devices[id];
 		hop->mtu = id == TWIN_HOP_NARROW ? 1280 : 1500;
 		hop->valid = id != TWIN_HOP_UNRESOLVED;
+		hop->tags = id == TWIN_HOP_TAGGED ? 1 : id == TWIN_HOP_DOUBLE_TAGGED ? 2 : 0;
+		hop->tag[0] = (struct net_tag){hop->tags == 2 ? 0x88a8 : 0x8100, 0x6123};
+		hop->tag[1] = (struct net_tag){0x8100, 0x0456};
 		memcpy(hop->src_mac, macs[0], 6);
 		memcpy(hop->dst_mac, macs[1], 6);
 		hop->src_mac[5] = hop->dst_mac[5] = (uint8_t)id;
@@ -66,16 +75,18 @@ void twin_kernel_open(struct twin_kernel *ret)
 	struct twin_kernel k = {.kernel = NULL};
 
 	netns_make_pair();
+	/* No frame but the test's own may be counted. */
+	netns_run_there("ip link set tp-there down");
 	netns_run("ip link add name tp-other type veth peer name tp-far && "
 		  "ip link set tp-other up");
 	options.slots = TWIN_SLOTS;
+	options.next_hops = TWIN_NEXT_HOPS;
+	options.buckets = TWIN_BUCKETS;
 	options.workers = 1;
 	if (kernel_open(&options, &k.kernel, &problem) != 0)
 		fail_msg("kernel_open: %s", problem.text);
 	fixture_attach(k.kernel, "tp-here", KERNEL_MODE_NATIVE);
 	fixture_attach(k.kernel, "tp-other", KERNEL_MODE_NATIVE);
-	/* No frame but the test's own may be counted. */
-	netns_run_there("ip link set tp-there down");
 	k.ingress = if_nametoindex("tp-here");
 	k.program = bpf_prog_get_fd_by_id(fixture_program_on("tp-here"));
 	assert_true(k.program >= 0);
@@ -109,140 +120,15 @@ bool twin_world_is_own(const struct twin_world *world, const struct addr *ip)
 	return addr_same_ip(ip, &world->own[0]) || addr_same_ip(ip, &world->own[1]);
 }
 
-/* Most hops are good ones. */
-static uint32_t draw_hop(struct twin_random *random)
-{
-	static const uint8_t hops[] = {
-		TWIN_HOP_SAME,	TWIN_HOP_SAME,	 TWIN_HOP_SAME, TWIN_HOP_OTHER,
-		TWIN_HOP_OTHER, TWIN_HOP_NARROW, TWIN_HOP_SAME, TWIN_HOP_OTHER,
-	};
-
-	if (twin_chance(random, 10))
-		return twin_below(random, TWIN_HOP_MAX);
-	return hops[twin_below(random, sizeof(hops))];
-}
-
-static uint64_t kernel_time(uint64_t turn_ns)
-{
-	return turn_ns > TWIN_CLOCK_AHEAD ? turn_ns - TWIN_CLOCK_AHEAD : 0;
-}
-
-static void install(struct twin_world *world, struct twin_flow *flow, const struct flow_spec *spec)
-{
-	int err;
-
-	if (flow->installed) {
-		flow_table_set_expiry(world->table, flow->slot, spec->expires_ns);
-		flow->spec.expires_ns = spec->expires_ns;
-		return;
-	}
-	*flow = (struct twin_flow){.spec = *spec};
-	flow->spec.next_hop = draw_hop(&world->random);
-	err = flow_table_add(world->table, &flow->spec, kernel_time(world->now.mono_ns),
-			     &flow->slot);
-	if (err)
-		fail_msg("flow_table_add: %s", strerror(-err));
-	flow->installed = true;
-}
-
-static void set_flow(struct twin_world *world, const struct turn_flow *flow)
-{
-	struct twin_channel *channel = &world->channels[flow->flow];
-	const struct flow_spec to_peer = {
-		.in = {flow->tuple.client, flow->tuple.server, flow->channel},
-		.out = {flow->relayed, flow->peer, 0},
-		.expires_ns = kernel_time(flow->to_peer_expires_ns),
-		.allocation = flow->allocation,
-	};
-	const struct flow_spec to_client = {
-		.in = {flow->peer, flow->relayed, 0},
-		.out = {flow->tuple.server, flow->tuple.client, flow->channel},
-		.expires_ns = kernel_time(flow->to_client_expires_ns),
-		.allocation = flow->allocation,
-	};
-
-	assert_true(flow->flow < TWIN_FLOWS);
-	channel->live = true;
-	channel->flow = *flow;
-	if (flow->peer_is_allocation)
-		return;
-	install(world, &channel->to_peer, &to_peer);
-	install(world, &channel->to_client, &to_client);
-}
-
-static void remove_flow(struct twin_world *world, uint32_t number)
-{
-	struct twin_channel *channel = &world->channels[number];
-
-	assert_true(number < TWIN_FLOWS && channel->live);
-	if (channel->to_peer.installed)
-		flow_table_remove(world->table, channel->to_peer.slot, world->now.mono_ns);
-	if (channel->to_client.installed)
-		flow_table_remove(world->table, channel->to_client.slot, world->now.mono_ns);
-	*channel = (struct twin_channel){.live = false};
-}
-
-static void open_relay(struct twin_world *world, const struct turn_action *action)
-{
-	struct turn_relay_result result = {.relay = (int)world->relay_count, .reserved = -1};
-	uint32_t ticket = action->open_relay.ticket;
-
-	assert_true(world->relay_count < TWIN_RELAYS);
-	world->relays[world->relay_count++] = (struct twin_relay){
-		.open = true, .internal = action->open_relay.internal};
-	turn_actions_clear(&world->out);
-	turn_relay_opened(world->turn, &world->now, &world->entropy, ticket, &result, &world->out);
-	twin_world_carry_out(world);
-}
-
-void twin_world_carry_out(struct twin_world *world)
-{
-	for (size_t i = 0; i < world->out.count; i++) {
-		const struct turn_action *action = &world->out.items[i];
-
-		if (action->kind == TURN_SET_FLOW)
-			set_flow(world, &action->set_flow);
-		else if (action->kind == TURN_REMOVE_FLOW)
-			remove_flow(world, action->remove_flow.flow);
-		else if (action->kind == TURN_CLOSE_RELAY)
-			world->relays[action->close_relay.relay].open = false;
-		else if (action->kind == TURN_OPEN_RELAY) {
-			/* The last one of a list. */
-			open_relay(world, action);
-			return;
-		}
-	}
-}
-
-static bool has_leg(const struct twin_flow *flow, const struct addr *src, const struct addr *dst,
-		    uint16_t channel)
-{
-	return flow->installed && flow->spec.in.channel == channel &&
-	       addr_equal(&flow->spec.in.src, src) && addr_equal(&flow->spec.in.dst, dst);
-}
-
-struct twin_flow *twin_world_flow(struct twin_world *world, const struct addr *src,
-				  const struct addr *dst, uint16_t channel)
-{
-	for (size_t i = 0; i < TWIN_FLOWS; i++) {
-		struct twin_channel *c = &world->channels[i];
-
-		if (has_leg(&c->to_peer, src, dst, channel))
-			return &c->to_peer;
-		if (has_leg(&c->to_client, src, dst, channel))
-			return &c->to_client;
-	}
-	return NULL;
-}
-
-static struct ports *make_ports(void)
+static struct ports *make_ports(struct twin_world *w)
 {
 	struct ports_config config = {
 		.first = RELAY_FIRST, .last = RELAY_LAST, .reservations_max = 1, .count = 2};
 	struct ports *ports;
 
 	config.addresses[0].internal = address("192.0.2.1", 0);
-	config.addresses[0].external = address(EXTERNAL, 0);
+	config.addresses[0].external = address(twin_chance(&w->random, 50) ? EXTERNAL : "192.0.2.1",
+					       0);
 	config.addresses[1].internal = config.addresses[1].external = address("2001:db8::1", 0);
 	assert_int_equal(ports_new(&config, &ports), 0);
 	return ports;
@@ -266,7 +152,7 @@ static void make_turn(struct twin_world *w)
 	w->listeners[1] = address("2001:db8::1", LISTEN_PORT);
 	assert_int_equal(credentials_new(TWIN_REALM, &w->credentials), 0);
 	assert_int_equal(credentials_add(w->credentials, TWIN_USER, TWIN_PASSWORD), 0);
-	w->ports = make_ports();
+	w->ports = make_ports(w);
 	config.credentials = w->credentials;
 	config.ports = w->ports;
 	memset(config.nonce_key, TWIN_NONCE_KEY, sizeof(config.nonce_key));
@@ -284,6 +170,9 @@ struct twin_world *twin_world_new(struct twin_kernel *kernel, uint64_t seed)
 	w->random.state = seed;
 	assert_int_equal(flow_table_new(kernel->kernel, 0, &w->table), 0);
 	make_turn(w);
+	w->limited = twin_chance(&w->random, 10);
+	for (uint32_t id = 1; id < TWIN_BUCKETS; id++)
+		kernel_set_bucket(kernel->kernel, id, TWIN_BANDWIDTH, TWIN_BURST_MS);
 	twin_world_set_clock(w);
 	twin_clients_populate(w);
 	return w;

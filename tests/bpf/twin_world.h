@@ -2,7 +2,8 @@
 /*
  * A relay for the differential test, made by real protocol: clients of every kind with their
  * allocations, permissions and channels, fresh, aged and gone, in a struct turn; and the flows
- * that turn asks for, in the maps of a loaded program. The seed decides all of it.
+ * that turn asks for, in the maps of a loaded program. The seed decides all of it: also whether
+ * there is a 1:1 NAT, and whether the kernel's flows have a bandwidth.
  */
 #ifndef TURNPIKE_TESTS_TWIN_WORLD_H
 #define TURNPIKE_TESTS_TWIN_WORLD_H
@@ -18,8 +19,17 @@
 #define TWIN_CLIENTS   16
 #define TWIN_PEERS_MAX 64
 #define TWIN_RELAYS    64
-#define TWIN_FLOWS     256
 #define TWIN_SLOTS     4096
+#define TWIN_NEXT_HOPS 16
+#define TWIN_BUCKETS   64
+
+/* What turn numbers: channels, with a flow each way; grants; senders, two for an allocation. */
+#define TWIN_CHANNELS	512
+#define TWIN_GRANTS	512
+#define TWIN_SENDERS	128
+#define TWIN_AT_GRANTS	(2 * TWIN_CHANNELS)
+#define TWIN_AT_SENDERS (TWIN_AT_GRANTS + TWIN_GRANTS)
+#define TWIN_FLOWS	(TWIN_AT_SENDERS + TWIN_SENDERS)
 
 /* turn's clock runs ahead of the kernel's by this, so that a machine that was just started can
  * have allocations that are long over. */
@@ -31,7 +41,9 @@ enum twin_hop {
 	TWIN_HOP_SAME,	/* back through the interface that the packet came by */
 	TWIN_HOP_OTHER, /* through another */
 	TWIN_HOP_NARROW,
-	TWIN_HOP_RESOLVED = TWIN_HOP_NARROW,
+	TWIN_HOP_TAGGED, /* into a VLAN */
+	TWIN_HOP_DOUBLE_TAGGED,
+	TWIN_HOP_RESOLVED = TWIN_HOP_DOUBLE_TAGGED,
 	TWIN_HOP_UNRESOLVED,
 	TWIN_HOP_STRANGE, /* over an interface that is not the relay's */
 	TWIN_HOP_MAX,
@@ -48,7 +60,7 @@ struct twin_kernel {
 void twin_kernel_open(struct twin_kernel *ret);
 void twin_kernel_close(struct twin_kernel *kernel);
 
-/* One way of a channel as it was given to the kernel. */
+/* A flow as it was given to the kernel. */
 struct twin_flow {
 	bool installed;
 	uint32_t slot;
@@ -59,12 +71,15 @@ struct twin_flow {
 struct twin_channel {
 	bool live; /* turn has asked for it and not taken it back */
 	struct turn_flow flow;
-	struct twin_flow to_peer, to_client;
+};
+
+struct twin_grant {
+	bool live;
+	struct turn_grant grant;
 };
 
 struct twin_client {
 	struct turn_client from;
-	bool gone; /* deleted its allocation */
 };
 
 struct twin_relay {
@@ -91,8 +106,13 @@ struct twin_world {
 	size_t peer_count;
 	struct twin_relay relays[TWIN_RELAYS];
 	size_t relay_count;
-	struct twin_channel channels[TWIN_FLOWS];
+	struct twin_channel channels[TWIN_CHANNELS];
+	struct twin_grant grants[TWIN_GRANTS];
+	struct twin_flow flows[TWIN_FLOWS]; /* to the peer and to the client, grants, senders */
+	bool limited;			    /* the kernel's flows have a bandwidth */
 	uint32_t transactions;
+	/* Of the last Data indication that the kernel made: the next one has another. */
+	uint8_t indication_id[12];
 };
 
 struct twin_world *twin_world_new(struct twin_kernel *kernel, uint64_t seed);
@@ -102,11 +122,6 @@ void twin_world_free(struct twin_world **world);
 /* Sets turn's clock from the kernel's, and fills the entropy. */
 void twin_world_set_clock(struct twin_world *world);
 
-/* The installed flow that packets of these addresses belong to, or NULL. channel 0: bare UDP. */
-struct twin_flow *twin_world_flow(struct twin_world *world, const struct addr *src,
-				  const struct addr *dst, uint16_t channel);
 bool twin_world_is_own(const struct twin_world *world, const struct addr *ip);
-/* Carries out everything but what sends datagrams. */
-void twin_world_carry_out(struct twin_world *world);
 
 #endif

@@ -73,7 +73,7 @@ static size_t behind_len(const struct frame *frame)
 
 static size_t udp_len(const struct frame *frame)
 {
-	return UDP_LEN + form_len(frame) + frame->size + behind_len(frame);
+	return UDP_LEN + form_len(frame) + frame->size + behind_len(frame) - frame->cut;
 }
 
 size_t frame_offset(const struct frame *frame, enum frame_layer layer)
@@ -190,7 +190,6 @@ static void write_udp(const struct frame *frame, uint8_t *at)
 	memcpy(at, &frame->leg.sport, 2);
 	memcpy(at + 2, &frame->leg.dport, 2);
 	frame_put16(at + 4, (uint16_t)udp_len(frame));
-	memset(at + udp_len(frame), 0xee, frame->trailer);
 	if (frame->leg.form == FLOW_FORM_INDICATION) {
 		write_indication(frame, payload);
 		return;
@@ -240,7 +239,7 @@ size_t frame_build(const struct frame *frame, uint8_t ret[static FRAME_MAX])
 	uint8_t *udp = ret + frame_offset(frame, FRAME_UDP);
 	size_t len = frame_offset(frame, FRAME_UDP) + udp_len(frame) + frame->trailer;
 
-	assert_true(len <= FRAME_MAX);
+	assert_true(len + frame->cut <= FRAME_MAX);
 	memset(ret, 0, len);
 	write_ethernet(frame, ret);
 	if (frame->leg.family == FLOW_IPV4)
@@ -248,9 +247,30 @@ size_t frame_build(const struct frame *frame, uint8_t ret[static FRAME_MAX])
 	else
 		write_ipv6(frame, ip);
 	write_udp(frame, udp);
+	memset(udp + udp_len(frame), 0xee, frame->trailer);
 	apply_patches(frame, ret);
 	if (frame->leg.family == FLOW_IPV4)
 		frame_put16(ip + 10, (uint16_t)(~add(0, ip, 20) + frame->bad_header));
 	frame_put16(udp + 6, udp_checksum(frame, udp));
 	return len;
+}
+
+uint16_t frame_checksum(const struct frame *frame)
+{
+	static uint8_t bytes[FRAME_MAX];
+
+	frame_build(frame, bytes);
+	return frame_get16(bytes + frame_offset(frame, FRAME_UDP) + 6);
+}
+
+/* In one's complement, what is missing from the checksum without the word. */
+void frame_steer(struct frame *frame, struct frame of, uint16_t wanted)
+{
+	uint32_t word;
+
+	of.patches[0] = (struct frame_patch){FRAME_DATA, 0, 2, {0, 0}};
+	word = frame_checksum(&of) + (uint16_t)~wanted;
+	word = (word & 0xffff) + (word >> 16);
+	frame->patches[0] = of.patches[0];
+	frame_put16(frame->patches[0].bytes, (uint16_t)word);
 }

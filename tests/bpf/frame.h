@@ -71,6 +71,7 @@ struct frame {
 	uint16_t size;		      /* bytes of application data */
 	const uint8_t *data;	      /* NULL: a pattern */
 	uint8_t padding;	      /* bytes behind ChannelData, not zero */
+	uint16_t cut;		      /* bytes that lack at the end of the UDP payload */
 	uint8_t trailer;	      /* bytes behind the IP packet */
 	uint8_t traffic_class;
 	uint8_t ttl;
@@ -84,6 +85,10 @@ struct frame {
 
 /* Returns the length. */
 size_t frame_build(const struct frame *frame, uint8_t ret[static FRAME_MAX]);
+/* Its UDP checksum. */
+uint16_t frame_checksum(const struct frame *frame);
+/* Gives the data a first word, as the first patch, with which `of` has the wanted checksum. */
+void frame_steer(struct frame *frame, struct frame of, uint16_t wanted);
 /* Where a layer begins. */
 size_t frame_offset(const struct frame *frame, enum frame_layer layer);
 uint16_t frame_get16(const uint8_t *at);

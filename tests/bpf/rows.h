@@ -61,6 +61,14 @@ void a_burst_is_let_through(void **state);
 void no_limit_limits_nothing(void **state);
 void padding_without_tailroom_is_left_to_the_daemon(void **state);
 
+/* Sweeps over every path. */
+void every_size_is_carried_on_every_path(void **state);
+void a_frame_cut_anywhere_is_passed_up_on_every_path(void **state);
+void a_send_indication_cut_anywhere_is_passed_up(void **state);
+void a_send_indication_of_any_attribute_is_never_misread(void **state);
+void checksums_turn_over_rightly_on_every_path(void **state);
+void transaction_ids_differ(void **state);
+
 #define ROWS_RUN(state, rows) rows_run(*(state), rows, ARRAY_SIZE(rows))
 
 #endif

@@ -154,6 +154,22 @@ ARRANGE(tags_to_none, tag(frame, 2); frame->size = 3; frame->trailer = 1;)
 ARRANGE(tags_to_tag, tag(frame, 2); tag_hop(hop, 1);)
 ARRANGE(tag_to_tags, tag(frame, 1); tag_hop(hop, 2);)
 
+/* A whole one, to a peer that is permitted: a client of another relay behind this one. */
+static void whole_send(struct rig *rig, struct path *path)
+{
+	static uint8_t bytes[FRAME_MAX];
+	struct frame send = path->frame;
+
+	(void)rig;
+	send.size = 41;
+	send.leg.form = FLOW_FORM_INDICATION;
+	send.message = path->shown;
+	send.message.kind = FRAME_SEND_DATA_FIRST_FINGERPRINT;
+	path->frame.size = (uint16_t)(frame_build(&send, bytes) -
+				      frame_offset(&send, FRAME_PAYLOAD));
+	path->frame.data = bytes + frame_offset(&send, FRAME_PAYLOAD);
+}
+
 static const struct path_row carried_rows[] = {
 	{"100 bytes", 0, NULL, 0},
 	{"no data", 0, no_data, 0},
@@ -185,6 +201,7 @@ static const struct path_row carried_rows[] = {
 	{"another port of the peer", FROM(FLOW_FORM_UDP) | TO(FLOW_FORM_INDICATION),
 	 from_other_port, 0},
 	{"a peer's data like a Send indication", FROM(FLOW_FORM_UDP), like_send, 0},
+	{"a peer's data that is a Send indication", FROM(FLOW_FORM_UDP), whole_send, 0},
 	{"data like ChannelData", 0, like_channel, 0},
 	{"one VLAN tag comes", 0, tag_in, 0},
 	{"two VLAN tags come", 0, tags_in, 0},

@@ -172,29 +172,6 @@ static void a_channel_beyond_the_range_is_not_carried(void **state)
 	}
 }
 
-static uint16_t built_checksum(const struct frame *frame)
-{
-	static uint8_t bytes[FRAME_MAX];
-
-	frame_build(frame, bytes);
-	return frame_get16(bytes + frame_offset(frame, FRAME_UDP) + 6);
-}
-
-/*
- * Gives the data a first word with which `of` gets the wanted checksum: in one's complement, what
- * is missing from the checksum without it.
- */
-static void steer(struct frame *frame, struct frame of, uint16_t wanted)
-{
-	uint32_t word;
-
-	of.patches[0] = (struct frame_patch){FRAME_DATA, 0, 2, {0, 0}};
-	word = built_checksum(&of) + (uint16_t)~wanted;
-	word = (word & 0xffff) + (word >> 16);
-	frame->patches[0] = of.patches[0];
-	frame_put16(frame->patches[0].bytes, (uint16_t)word);
-}
-
 static void check_turning_points(struct rig *rig, struct rig_flow *flow, struct frame *frame,
 				 enum flow_verdict carried)
 {
@@ -202,20 +179,20 @@ static void check_turning_points(struct rig *rig, struct rig_flow *flow, struct 
 
 	pseudo.sum = FRAME_SUM_PSEUDO;
 	name(rig, "all ones leave", flow, 0);
-	steer(frame, leaving, 0xffff);
+	frame_steer(frame, leaving, 0xffff);
 	leaving = rig_leaving(flow, frame);
-	assert_int_equal(built_checksum(&leaving), 0xffff);
+	assert_int_equal(frame_checksum(&leaving), 0xffff);
 	rows_check(rig, flow, frame, carried);
 
 	name(rig, "all ones arrive", flow, 0);
-	steer(frame, *frame, 0xffff);
-	assert_int_equal(built_checksum(frame), 0xffff);
+	frame_steer(frame, *frame, 0xffff);
+	assert_int_equal(frame_checksum(frame), 0xffff);
 	rows_check(rig, flow, frame, carried);
 
 	/* A whole checksum that happens to be the pseudo-header's sum. */
 	name(rig, "looks like a pseudo-header's sum", flow, 0);
-	steer(frame, *frame, built_checksum(&pseudo));
-	assert_int_equal(built_checksum(frame), built_checksum(&pseudo));
+	frame_steer(frame, *frame, frame_checksum(&pseudo));
+	assert_int_equal(frame_checksum(frame), frame_checksum(&pseudo));
 	rows_check(rig, flow, frame, carried);
 }
 
@@ -351,6 +328,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_size_is_carried),
+		cmocka_unit_test(every_size_is_carried_on_every_path),
+		cmocka_unit_test(a_frame_cut_anywhere_is_passed_up_on_every_path),
+		cmocka_unit_test(a_send_indication_cut_anywhere_is_passed_up),
+		cmocka_unit_test(a_send_indication_of_any_attribute_is_never_misread),
+		cmocka_unit_test(checksums_turn_over_rightly_on_every_path),
+		cmocka_unit_test(transaction_ids_differ),
 		cmocka_unit_test(padding_is_cut_and_taken_out_of_the_checksum),
 		cmocka_unit_test(a_frame_cut_anywhere_is_passed_up),
 		cmocka_unit_test(every_traffic_class_is_kept_and_every_ttl_counted_down),

@@ -106,6 +106,7 @@ static __always_inline enum flow_verdict lookup_slot(const struct flow_leg *in,
 	ret->next_hop = READ_ONCE(slot->next_hop);
 	ret->peer_hop = READ_ONCE(slot->peer_hop);
 	ret->bucket = slot->bucket;
+	ret->from_self = slot->from_self;
 	ret->out = slot->out;
 	same = lookup_same_leg(&slot->in, in);
 	barrier();
@@ -193,6 +194,29 @@ static __always_inline bool lookup_is_channel(__be16 type)
 }
 
 /*
+ * Data as a peer sends it: a channel's, or what a permission lets through. What claims to come from
+ * another allocation of this relay does not come off the wire; the host drops it as a martian.
+ */
+static __always_inline enum flow_verdict lookup_bare(struct packet *p)
+{
+	union lookup_ref found = {};
+	enum flow_verdict verdict;
+
+	p->in.channel = 0;
+	p->in.form = FLOW_FORM_UDP;
+	if (lookup_index(&p->in, &found)) {
+		verdict = lookup_slot(&p->in, &found.ref, lookup_now(p), &p->flow);
+	} else {
+		lookup_now(p);
+		p->flow = (struct packet_flow){};
+		verdict = lookup_permission(p);
+	}
+	if (verdict == VERDICT_NONE && p->flow.from_self)
+		return FLOW_VERDICT_FORGED_SOURCE;
+	return verdict == FLOW_VERDICT_NO_FLOW ? lookup_owner(p) : verdict;
+}
+
+/*
  * What looks like ChannelData or a Send indication may as well be a peer's bare data, which can be
  * anything: what it looks like is asked for first, then the address pair alone, then the
  * permission.
@@ -214,14 +238,7 @@ static __always_inline enum flow_verdict lookup_flow(struct packet *p)
 		if (verdict != FLOW_VERDICT_NO_FLOW)
 			return verdict;
 	}
-	p->in.channel = 0;
-	p->in.form = FLOW_FORM_UDP;
-	if (lookup_index(&p->in, &found))
-		return lookup_slot(&p->in, &found.ref, lookup_now(p), &p->flow);
-	lookup_now(p);
-	p->flow = (struct packet_flow){};
-	verdict = lookup_permission(p);
-	return verdict == FLOW_VERDICT_NO_FLOW ? lookup_owner(p) : verdict;
+	return lookup_bare(p);
 }
 
 /*

@@ -33,6 +33,7 @@ struct packet_flow {
 	__u32 next_hop;
 	__u32 peer_hop;
 	__u32 bucket;
+	__u32 from_self;
 };
 
 /*

@@ -19,7 +19,6 @@
 #define PARSE_IPV4_DF	    0x4000
 #define PARSE_IPV4_FRAGMENT 0x3fff /* more fragments, or an offset */
 #define PARSE_TAGS_MAX	    2
-#define PARSE_QINQ_OLD	    0x9100 /* what some called an outer tag before 802.1ad */
 
 /* Behind the MAC addresses or another tag: what protocol this is one of is before it. */
 struct parse_tag {
@@ -125,8 +124,7 @@ static __always_inline enum flow_verdict parse_ipv6(struct packet *p, __u64 offs
 
 static __always_inline bool parse_is_tag(__be16 protocol)
 {
-	return protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD) ||
-	       protocol == bpf_htons(PARSE_QINQ_OLD);
+	return protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD);
 }
 
 /*

@@ -50,6 +50,7 @@
 	  "a Send indication that is not one address, data and at most a FINGERPRINT")          \
 	X(NO_FLOW, no_flow, PASSED, "no flow installed for this channel or peer")               \
 	X(NO_PERMISSION, no_permission, PASSED, "a Send indication to a peer without one")      \
+	X(FORGED_SOURCE, forged_source, PASSED, "off the wire, from an address of the relay")   \
 	X(STALE_SLOT, stale_slot, PASSED, "the slot changed while it was looked up")            \
 	X(EXPIRED, expired, PASSED, "the channel's or permission's time is over")               \
 	X(UNSUPPORTED, unsupported, PASSED, "the flow needs a conversion only the daemon does") \
@@ -181,7 +182,12 @@ struct flow_slot {
 	__u32 worker;
 	__u32 peer_hop; /* of a permission: the hop towards the peer; else 0 */
 	__u32 bucket;	/* in buckets; 0: no limit of bandwidth */
-	__u64 zero[2];
+	/*
+	 * The peer is another allocation of this relay: only what FLOW_NEXT_HOP_SELF sends here
+	 * comes from it. A packet off the wire with such a source is forged.
+	 */
+	__u32 from_self;
+	__u32 zero[3];
 };
 
 /*

@@ -205,7 +205,6 @@ static const struct path_row carried_rows[] = {
 	{"data like ChannelData", 0, like_channel, 0},
 	{"one VLAN tag comes", 0, tag_in, 0},
 	{"two VLAN tags come", 0, tags_in, 0},
-	{"an old outer VLAN tag comes", 0, old_tag_in, 0},
 	{"one VLAN tag leaves", 0, tag_out, 0},
 	{"two VLAN tags leave", 0, tags_out, 0},
 	{"a VLAN tag for a VLAN tag", 0, tag_both, 0},
@@ -222,6 +221,7 @@ void every_path_is_carried_byte_for_byte(void **state)
 ARRANGE(first_absent, first->absent = true;)
 ARRANGE(first_expired, first->slot.expires_ns = 1;)
 ARRANGE(first_stale, first->slot.generation ^= 1;)
+ARRANGE(first_from_self, first->slot.from_self = 1;)
 ARRANGE(first_to_nowhere, first->slot.out.family = 5;)
 ARRANGE(first_form, first->slot.out.form = FLOW_FORM_INDICATION;)
 ARRANGE(first_to_bare, first->slot.out.form = FLOW_FORM_UDP;)
@@ -297,6 +297,9 @@ static const struct path_row refused_rows[] = {
 	{"interface without the program", 0, hop_unknown, FLOW_VERDICT_NO_DEVICE},
 	{"three VLAN tags leave", 0, three_tags_out, FLOW_VERDICT_NO_NEXT_HOP},
 	{"three VLAN tags come", 0, three_tags_in, FLOW_VERDICT_NOT_IP},
+	{"an outer VLAN tag that Linux has not", 0, old_tag_in, FLOW_VERDICT_NOT_IP},
+	{"from an address of the relay", FROM(FLOW_FORM_UDP), first_from_self,
+	 FLOW_VERDICT_FORGED_SOURCE},
 	{"TTL 1", 0, no_hops_left, FLOW_VERDICT_TTL},
 	{"as large as may be", 0, largest, 0},
 	{"tags are not in the MTU", 0, tagged_largest, 0},

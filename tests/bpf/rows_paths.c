@@ -89,6 +89,7 @@ static void set_down(const struct rig *rig, struct path *path, enum path_flow wh
 	if (path->to == FLOW_FORM_INDICATION)
 		in.sport = 0;
 	set_flow(rig, path, which, in, out, HOP_RIGHT);
+	path->flows[which].slot.from_self = path->to_allocation;
 }
 
 static void set_up(const struct rig *rig, struct path *path)

@@ -77,6 +77,7 @@ static void set_flow(struct twin_world *world, const struct turn_flow *flow)
 	world->channels[flow->flow] = (struct twin_channel){.live = true, .flow = *flow};
 	to_peer.next_hop = draw_peer_hop(&world->random, flow->peer_is_allocation);
 	to_client.next_hop = draw_hop(&world->random);
+	to_client.from_self = flow->peer_is_allocation;
 	install(world, &world->flows[2 * flow->flow], &to_peer);
 	install(world, &world->flows[2 * flow->flow + 1], &to_client);
 }
@@ -103,6 +104,7 @@ static void set_grant(struct twin_world *world, const struct turn_grant *grant)
 	world->grants[grant->grant] = (struct twin_grant){.live = true, .grant = *grant};
 	spec.next_hop = draw_hop(&world->random);
 	spec.peer_hop = draw_peer_hop(&world->random, grant->peer_is_relay);
+	spec.from_self = grant->peer_is_relay;
 	/* Indications would name another address than packets have. */
 	if (!grant->peer_is_renamed)
 		install(world, &world->flows[TWIN_AT_GRANTS + grant->grant], &spec);

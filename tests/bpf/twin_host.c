@@ -7,12 +7,11 @@
 
 #include "base/cursor.h"
 
-#define ETHERTYPE_IPV4	   0x0800
-#define ETHERTYPE_IPV6	   0x86dd
-#define ETHERTYPE_CTAG	   0x8100
-#define ETHERTYPE_STAG	   0x88a8
-#define ETHERTYPE_OLD_STAG 0x9100
-#define TAGS_MAX	   2
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86dd
+#define ETHERTYPE_CTAG 0x8100
+#define ETHERTYPE_STAG 0x88a8
+#define TAGS_MAX       2
 
 #define PROTO_HOP_BY_HOP  0
 #define PROTO_UDP	  17
@@ -183,8 +182,7 @@ static enum twin_host_verdict read_ipv6(struct span packet, struct twin_datagram
 
 static bool is_tag(uint16_t ethertype)
 {
-	return ethertype == ETHERTYPE_CTAG || ethertype == ETHERTYPE_STAG ||
-	       (!TWIN_INSIST_ON_VLAN_TYPES && ethertype == ETHERTYPE_OLD_STAG);
+	return ethertype == ETHERTYPE_CTAG || ethertype == ETHERTYPE_STAG;
 }
 
 enum twin_host_verdict twin_host_read(struct span frame, struct twin_datagram *ret)

@@ -17,14 +17,6 @@
 #include "base/addr.h"
 #include "base/span.h"
 
-/*
- * Differences between program and stack that are known: 1 makes the test insist. Linux has no
- * VLANs of the type 0x9100, so that what comes with one is for nobody; and it drops what comes
- * from the wire with an IPv4 address of the host itself as its source.
- */
-#define TWIN_INSIST_ON_VLAN_TYPES 0
-#define TWIN_INSIST_ON_SOURCES	  0
-
 /* X(constant, name) */
 #define TWIN_HOST_VERDICTS(X)                               \
 	X(DELIVERED, "a datagram for a socket")             \

@@ -281,6 +281,7 @@ void flows_set(struct flows *flows, const struct turn_flow *flow, uint64_t now_n
 		.allocation = flow->allocation,
 		.role = FLOW_ROLE_CHANNEL,
 		.bucket = party->bucket,
+		.from_self = item->own,
 	};
 	install(flows, party, &spec, now_ns, &item->slots[WAY_TO_CLIENT]);
 }
@@ -314,6 +315,7 @@ void flows_set_grant(struct flows *flows, const struct turn_grant *grant, uint64
 		.allocation = grant->allocation,
 		.role = FLOW_ROLE_PERMISSION,
 		.bucket = party->bucket,
+		.from_self = item->own,
 	};
 	install(flows, party, &spec, now_ns, &item->slots[WAY_TO_CLIENT]);
 }

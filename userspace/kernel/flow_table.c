@@ -192,6 +192,8 @@ static bool hops_fit_role(const struct kernel *kernel, const struct flow_spec *s
 		return false;
 	if (spec->peer_hop >= hops && spec->peer_hop != FLOW_NEXT_HOP_SELF)
 		return false;
+	if (spec->from_self && (up || spec->role == FLOW_ROLE_SENDER))
+		return false;
 	return (permission || !spec->peer_hop) &&
 	       (spec->role != FLOW_ROLE_SENDER || !spec->next_hop);
 }
@@ -279,6 +281,7 @@ static int publish(struct flow_table *table, uint32_t number, const struct flow_
 	slot->worker = table->worker;
 	slot->peer_hop = spec->peer_hop;
 	slot->bucket = spec->bucket;
+	slot->from_self = spec->from_self;
 	ref.generation = next_generation(table, number);
 	__atomic_store_n(&slot->generation, ref.generation, __ATOMIC_RELEASE);
 	fd = index_of(table, &slot->in, &key);

@@ -40,6 +40,7 @@ struct flow_spec {
 	enum flow_role role;
 	uint32_t peer_hop; /* of a permission only */
 	uint32_t bucket;   /* id, 0 for no limit of bandwidth */
+	bool from_self;	   /* of what peers send: the peer is an allocation of this relay */
 };
 
 struct flow_table;

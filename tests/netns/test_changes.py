@@ -17,7 +17,7 @@ from lib.topology import OneInterface, TwoInterfaces, TwoUplinks
 
 # The promise is "within a second". A machine with other things to do gets another one.
 RECOVERY_S = 2.0
-AFTERWARDS_S = 1.0
+AFTERWARDS_S = 0.6
 
 
 def start(bench, topology, family, mode="native", **side):

@@ -17,7 +17,7 @@ from . import linux, sandbox, tools
 from .bench import Bench
 from .case import Failure, Skip
 
-AT_ONCE = 3
+AT_ONCE = 4
 
 
 class Interrupted(BaseException):

@@ -115,7 +115,8 @@ def by_source(bench, family):
             family, "add", "default", "via", topology.router(family, n), "dev", f"r{n}",
             "table", table,
         )  # fmt: skip
-        topology.ip(topology.relay_ns, f"-{family}", "rule", "add", "from", address, "lookup", table)
+        rule = ("rule", "add", "from", address, "lookup", table)
+        topology.ip(topology.relay_ns, f"-{family}", *rule)
     relay, call = start(bench, topology, family)
     before = [topology.transmitted(d) for d in ("r0", "r1")]
     meter = Meter(relay)

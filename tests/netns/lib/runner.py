@@ -179,7 +179,8 @@ def _choose(cases, patterns):
     return [
         c
         for c in cases
-        if (not patterns and c.default) or any(fnmatch.fnmatch(c.name, p) or p in c.name for p in patterns)
+        if (not patterns and c.default)
+        or any(fnmatch.fnmatch(c.name, p) or p in c.name for p in patterns)
     ]
 
 

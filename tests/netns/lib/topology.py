@@ -7,6 +7,8 @@ The networks that tests run in: a client, a relay and a peer, each a network nam
                   peer   ┼ switch ── relay                it transmits out of where it came from
   routed          client ┐
                   peer   ┼ router ── relay                the same, by a gateway
+  two_uplinks     client ┐
+                  peer   ┼ router ══ relay                two interfaces to one router
 
 On veth a frame that XDP transmits or redirects arrives only if the other end has an XDP program
 (or, for a redirect, GRO on): `far` says which the ends that face the relay get.

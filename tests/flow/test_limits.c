@@ -82,6 +82,52 @@ static void what_did_not_become_an_allocation_leaves_the_quota(void **state)
 	scenario_free(&s);
 }
 
+/* RFC 8656 7.2: steps 4 to 9 come before the quota of step 10. */
+static void what_can_never_be_had_is_said_before_the_quota(void **state)
+{
+	struct scenario *s = scenario_new(&(struct options){.per_user = 1, .no_ipv6 = true});
+	struct client first = client_at(0, "alice"), c = client_at(1, "alice");
+
+	(void)state;
+	assert_success(scenario_allocate(s, &first));
+	assert_code(scenario_allocate(s, &c), 486);
+	assert_code(scenario_allocate_v6(s, &c), 440);
+	message_begin(&m, &c, STUN_METHOD_ALLOCATE);
+	message_put_u8(&m, STUN_ATTR_REQUESTED_TRANSPORT, TURN_UDP, 4);
+	message_put_text(&m, STUN_ATTR_RESERVATION_TOKEN, "no token");
+	assert_code(scenario_send(s, &c, &m), 508);
+	/* IPv4 is there: the family that is not is no reason to refuse all of it. */
+	assert_code(scenario_allocate_dual(s, &c), 486);
+	scenario_free(&s);
+}
+
+/* The quota is full while the token waits: it is still good when there is room. */
+static void a_token_outlives_a_refusal_by_quota(void **state)
+{
+	struct scenario *s = scenario_new(&(struct options){.per_user = 1});
+	struct client first = client_at(0, "alice"), c = client_at(2, "alice");
+	struct span token;
+	uint8_t copy[PORTS_TOKEN_LEN];
+
+	(void)state;
+	message_begin(&m, &first, STUN_METHOD_ALLOCATE);
+	message_put_u8(&m, STUN_ATTR_REQUESTED_TRANSPORT, TURN_UDP, 4);
+	message_put_u8(&m, STUN_ATTR_EVEN_PORT, 0x80, 1);
+	struct reply r = scenario_send(s, &first, &m);
+
+	assert_success(r);
+	assert_true(stun_find(&r.message, STUN_ATTR_RESERVATION_TOKEN, &token));
+	memcpy(copy, token.data, sizeof(copy));
+	for (int i = 0; i < 2; i++) {
+		message_begin(&m, &c, STUN_METHOD_ALLOCATE);
+		message_put_u8(&m, STUN_ATTR_REQUESTED_TRANSPORT, TURN_UDP, 4);
+		stun_put(&m.w, STUN_ATTR_RESERVATION_TOKEN, span_make(copy, sizeof(copy)));
+		assert_code(scenario_send(s, &c, &m), i ? 0 : 486);
+		assert_success(scenario_refresh(s, i ? &c : &first, 0));
+	}
+	scenario_free(&s);
+}
+
 static void a_worker_alone_has_a_quota_of_its_own(void **state)
 {
 	struct scenario *s = scenario_new(&(struct options){.per_user = 1});
@@ -301,6 +347,8 @@ int main(void)
 		cmocka_unit_test(a_users_quota_holds_over_all_workers),
 		cmocka_unit_test(the_overall_limit_holds_over_all_workers_and_for_one_alone),
 		cmocka_unit_test(what_did_not_become_an_allocation_leaves_the_quota),
+		cmocka_unit_test(what_can_never_be_had_is_said_before_the_quota),
+		cmocka_unit_test(a_token_outlives_a_refusal_by_quota),
 		cmocka_unit_test(a_worker_alone_has_a_quota_of_its_own),
 		cmocka_unit_test(each_way_carries_what_its_bandwidth_is_and_a_burst),
 		cmocka_unit_test(a_burst_is_not_saved_up_and_other_allocations_do_not_pay),

@@ -82,6 +82,25 @@ static unsigned int read_wanted(const struct stun_message *message, struct wante
 	return code;
 }
 
+/*
+ * RFC 8656 7.2, steps 4 and 5: what can never be had is refused before the quota is looked at. With
+ * an additional family it is enough that one of the two is there.
+ */
+static unsigned int check_available(const struct request *r, const struct wanted *w)
+{
+	struct ports *ports = r->turn->config.ports;
+	enum addr_family family = w->requested != ADDR_NONE ? w->requested : ADDR_IPV4;
+
+	if (w->has_token)
+		return ports_holds(ports, w->token.data, r->envelope.user->index, r->now->mono_ns)
+			       ? 0
+			       : 508;
+	if (ports_has_family(ports, family) ||
+	    (w->has_additional && ports_has_family(ports, w->additional)))
+		return 0;
+	return 440;
+}
+
 /* What is taken here is the allocation's, which gives it back when it ends. */
 static unsigned int take_quota(const struct request *r)
 {
@@ -155,6 +174,8 @@ void allocate_request(struct request *r)
 		return;
 	}
 	code = read_wanted(&r->message, &wanted);
+	if (!code)
+		code = check_available(r, &wanted);
 	if (!code)
 		code = take_quota(r);
 	if (code) {

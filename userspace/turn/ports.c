@@ -156,6 +156,14 @@ int ports_take(struct ports *ports, enum addr_family family, bool even, bool pai
 	return r;
 }
 
+bool ports_has_family(const struct ports *ports, enum addr_family family)
+{
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->addresses[i].internal.family == family)
+			return true;
+	return false;
+}
+
 static struct relay_address *find_address(const struct ports *ports, const struct addr *a)
 {
 	for (size_t i = 0; i < ports->count; i++)
@@ -238,22 +246,47 @@ int ports_reserve(struct ports *ports, const struct ports_reservation *reservati
 	return r;
 }
 
-int ports_redeem(struct ports *ports, const uint8_t token[static PORTS_TOKEN_LEN], uint32_t user,
-		 uint64_t now_ns, struct ports_reservation *ret)
+/* Whoever calls holds the lock. reservation_count if there is none. */
+static uint32_t find_reservation(const struct ports *ports,
+				 const uint8_t token[static PORTS_TOKEN_LEN], uint32_t user,
+				 uint64_t now_ns)
 {
-	int r = -ENOENT;
+	uint32_t found = ports->reservation_count;
 
-	pthread_mutex_lock(&ports->lock);
-	for (uint32_t i = 0; i < ports->reservation_count && r != 0; i++) {
+	for (uint32_t i = 0; i < ports->reservation_count; i++) {
 		const struct ports_reservation *held = &ports->reservations[i];
 
 		/* A token is a secret: how many bytes were right must not show in the time. */
 		if (secret_equal(span_make(held->token, PORTS_TOKEN_LEN),
 				 span_make(token, PORTS_TOKEN_LEN)) &&
-		    held->user == user && now_ns < held->expires_ns) {
-			take_out(ports, i, ret);
-			r = 0;
-		}
+		    held->user == user && now_ns < held->expires_ns)
+			found = i;
+	}
+	return found;
+}
+
+bool ports_holds(struct ports *ports, const uint8_t token[static PORTS_TOKEN_LEN], uint32_t user,
+		 uint64_t now_ns)
+{
+	bool held;
+
+	pthread_mutex_lock(&ports->lock);
+	held = find_reservation(ports, token, user, now_ns) < ports->reservation_count;
+	pthread_mutex_unlock(&ports->lock);
+	return held;
+}
+
+int ports_redeem(struct ports *ports, const uint8_t token[static PORTS_TOKEN_LEN], uint32_t user,
+		 uint64_t now_ns, struct ports_reservation *ret)
+{
+	int r = -ENOENT;
+	uint32_t at;
+
+	pthread_mutex_lock(&ports->lock);
+	at = find_reservation(ports, token, user, now_ns);
+	if (at < ports->reservation_count) {
+		take_out(ports, at, ret);
+		r = 0;
 	}
 	pthread_mutex_unlock(&ports->lock);
 	return r;

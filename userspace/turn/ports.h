@@ -48,6 +48,8 @@ int ports_take(struct ports *ports, enum addr_family family, bool even, bool pai
 	       struct entropy *entropy, struct addr *ret_internal);
 void ports_release(struct ports *ports, const struct addr *internal);
 
+/* True if a relay address has that family. */
+bool ports_has_family(const struct ports *ports, enum addr_family family);
 /* True for the internal or external form of a port that is taken: an allocation of this relay. */
 bool ports_is_allocation(const struct ports *ports, const struct addr *a);
 /* True if the IP is one of the relay's, in internal or external form, whatever the port. */
@@ -67,6 +69,9 @@ struct ports_reservation {
 
 /* 0, or -ENOSPC if reservations_max are held. */
 int ports_reserve(struct ports *ports, const struct ports_reservation *reservation);
+/* True if ports_redeem would succeed now; another thread may be faster. */
+bool ports_holds(struct ports *ports, const uint8_t token[static PORTS_TOKEN_LEN], uint32_t user,
+		 uint64_t now_ns);
 /* Takes it out of the table: 0, or -ENOENT if unknown, expired, or another user's. */
 int ports_redeem(struct ports *ports, const uint8_t token[static PORTS_TOKEN_LEN], uint32_t user,
 		 uint64_t now_ns, struct ports_reservation *ret);

@@ -131,6 +131,26 @@ static void external_may_name_a_listener_when_relay_addresses_are_left_out(void 
 	config_free(&c);
 }
 
+static void relay_ports_may_hold_a_listeners_port_if_others_are_left(void **state)
+{
+	static const char *const rows[] = {
+		"listen: [udp: 192.0.2.1:3478]\nrelay: {ports: 3478-3479}\n",
+		"listen: [udp: 192.0.2.1:3478]\n"
+		"relay: {ports: 3478-3478, addresses: [192.0.2.2]}\n",
+		"listen: [udp: 192.0.2.1:3478, udp: 192.0.2.2:3479]\n"
+		"relay: {ports: 3478-3479}\n",
+		"relay: {ports: 3478-3478, addresses: [192.0.2.2]}\n",
+		"relay: {ports: 3479-3479}\n",
+	};
+	struct config c;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		read_good(rows[i], &c);
+		config_free(&c);
+	}
+}
+
 static void users_keep_their_text_whatever_yaml_would_make_of_it(void **state)
 {
 	struct config c;
@@ -273,6 +293,7 @@ int main(void)
 		cmocka_unit_test(listen_keeps_order_and_marks_of_its_addresses),
 		cmocka_unit_test(relay_takes_addresses_external_pairs_and_ports),
 		cmocka_unit_test(external_may_name_a_listener_when_relay_addresses_are_left_out),
+		cmocka_unit_test(relay_ports_may_hold_a_listeners_port_if_others_are_left),
 		cmocka_unit_test(users_keep_their_text_whatever_yaml_would_make_of_it),
 		cmocka_unit_test(peers_take_prefixes_and_single_addresses),
 		cmocka_unit_test(limits_take_their_smallest_and_largest_values),

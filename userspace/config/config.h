@@ -44,7 +44,7 @@ struct config_address {
 
 struct config_external {
 	struct addr internal, external; /* one family, port 0 */
-	struct config_mark mark;
+	struct config_mark mark, external_mark;
 };
 
 struct config_user {

@@ -37,6 +37,18 @@ static const char *unusable_reason(const struct addr *a)
 	return NULL;
 }
 
+/* Why peers cannot reach a, though a host can have it; NULL if nothing is known against it. */
+static const char *unreachable_reason(const struct addr *a)
+{
+	static const uint8_t loopback[16] = {[15] = 1};
+
+	if (a->family == ADDR_IPV4 && a->ip[0] == 0)
+		return "in 0.0.0.0/8, which no host has";
+	if (a->family == ADDR_IPV4 ? a->ip[0] == 127 : memcmp(a->ip, loopback, 16) == 0)
+		return "loopback";
+	return NULL;
+}
+
 static bool parse_ip(struct config_reader *reader, const struct config_key *key, const char *text,
 		     struct config_mark mark, struct addr *ret)
 {
@@ -128,13 +140,18 @@ void config_take_external(struct config_reader *reader, const struct config_key 
 			  const struct config_item *item)
 {
 	struct config *config = reader->config;
-	struct config_external pair = {.mark = item->name_mark};
+	struct config_external pair = {.mark = item->name_mark, .external_mark = item->mark};
 
 	/* Both sides are looked at, so that both are reported. */
 	bool internal_ok = parse_ip(reader, key, item->name, item->name_mark, &pair.internal);
 	bool external_ok = parse_ip(reader, key, item->text, item->mark, &pair.external);
+	const char *reason = external_ok ? unreachable_reason(&pair.external) : NULL;
 
-	if (!internal_ok || !external_ok)
+	if (reason)
+		config_report(reader, item->mark,
+			      "%s: %s is %s; allowed: addresses that peers can reach", key->path,
+			      item->text, reason);
+	if (!internal_ok || !external_ok || reason)
 		return;
 	if (pair.internal.family != pair.external.family) {
 		config_report(reader, item->mark,

@@ -6,21 +6,55 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "config/schema.h"
 
 #define NAME_MAX_BYTES 40
 
+/* Bytes of the character that begins with this one. */
+static size_t character_len(unsigned char first)
+{
+	if (first < 0xc0)
+		return 1;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* Whatever was read is UTF-8, but a value that is quoted up to some byte may end too early. */
+static void drop_cut_characters(char *text)
+{
+	char *out = text;
+
+	for (const char *in = text; *in;) {
+		size_t len = character_len((unsigned char)*in), have = 1;
+
+		while (have < len && ((unsigned char)in[have] & 0xc0) == 0x80)
+			have++;
+		if (have == len) {
+			memmove(out, in, len);
+			out += len;
+		}
+		in += have;
+	}
+	*out = '\0';
+}
+
 void config_report(struct config_reader *reader, struct config_mark mark, const char *format, ...)
 {
+	_cleanup_free_ char *text = NULL;
 	va_list args;
+	int len;
 
 	if (reader->error_count >= CONFIG_ERRORS_MAX)
 		return;
-	fprintf(reader->errors, "%s:%u:%u: ", reader->path, mark.line, mark.column);
 	va_start(args, format);
-	vfprintf(reader->errors, format, args);
+	len = vasprintf(&text, format, args);
 	va_end(args);
-	fputc('\n', reader->errors);
+	if (len < 0)
+		text = NULL;
+	else
+		drop_cut_characters(text);
+	fprintf(reader->errors, "%s:%u:%u: %s\n", reader->path, mark.line, mark.column,
+		text ? text : "out of memory");
 	if (++reader->error_count == CONFIG_ERRORS_MAX) {
 		fprintf(reader->errors, "%s: %d errors, not reading on\n", reader->path,
 			CONFIG_ERRORS_MAX);

@@ -10,8 +10,12 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -78,6 +82,14 @@ static int tear_down(void **state)
 	assert_int_equal(rmdir(f->folder), 0);
 	free(f);
 	return 0;
+}
+
+static void make_run_folder(const struct fixture *f)
+{
+	char run[96];
+
+	snprintf(run, sizeof(run), "%s/run", f->folder);
+	assert_int_equal(mkdir(run, 0755), 0);
 }
 
 static struct sockaddr_un sun_of(const char *path)
@@ -207,6 +219,32 @@ static void malformed_and_unknown_requests_say_what_is_allowed(void **state)
 	assert_int_equal(f->calls, 0);
 	say(fd, "{\"command\": \"status\"}\n");
 	expect_line(f, fd, "{\"ok\":true,\"result\":{\"calls\":1}}");
+}
+
+static void a_long_command_is_answered_though_its_end_is_cut_inside_a_character(void **state)
+{
+	static const char *const characters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+	struct fixture *f = *state;
+	_cleanup_close_ int fd = dial(f);
+	char request[256], expected[256], name[61] = "";
+
+	for (size_t x = 56; x <= 60; x++) {
+		memset(name, 'x', x);
+		name[x] = '\0';
+		for (size_t i = 0; i < ARRAY_SIZE(characters); i++) {
+			bool fits = x + strlen(characters[i]) <= 60;
+
+			snprintf(request, sizeof(request), "{\"command\": \"%s%syyyyy\"}\n", name,
+				 characters[i]);
+			say(fd, request);
+			snprintf(expected, sizeof(expected),
+				 "{\"ok\":false,\"error\":\"there is no command \\\"%s%s%.*s\\\"; "
+				 "allowed: status, stats, allocations\"}",
+				 name, fits ? characters[i] : "",
+				 fits ? (int)(60 - x - strlen(characters[i])) : 0, "yyyyy");
+			expect_line(f, fd, expected);
+		}
+	}
 }
 
 static void a_request_in_pieces_and_several_in_one_are_all_answered(void **state)
@@ -424,7 +462,7 @@ static void socket_and_folder_have_their_modes_whatever_the_umask(void **state)
 	snprintf(folder, sizeof(folder), "%s/run", f->folder);
 	for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
 		control_server_close(&f->server);
-		assert_int_equal(rmdir(folder), 0);
+		assert_int_equal(stat(folder, &st), -1);
 
 		mode_t old = umask(masks[i]);
 		int err = control_server_open(f->base, f->path, handle, f, &f->server);
@@ -459,6 +497,7 @@ static void a_dead_daemons_socket_is_replaced(void **state)
 	_cleanup_close_ int fd = -1;
 
 	control_server_close(&f->server);
+	make_run_folder(f);
 	assert_int_equal(bind(dead, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	cleanup_close(&dead);
 	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), 0);
@@ -473,6 +512,7 @@ static void a_file_that_is_no_socket_is_left_alone(void **state)
 	struct stat st;
 
 	control_server_close(&f->server);
+	make_run_folder(f);
 	fclose(fopen(f->path, "we"));
 	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), -EEXIST);
 	assert_null(f->server);
@@ -498,6 +538,80 @@ static void closing_ends_connections_and_removes_only_its_own_file(void **state)
 	assert_int_equal(stat(f->path, &st), 0);
 }
 
+static void only_a_folder_that_the_server_made_and_nobody_uses_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+	char run[96], other[112];
+
+	snprintf(run, sizeof(run), "%s/run", f->folder);
+	snprintf(other, sizeof(other), "%s/run/other", f->folder);
+	fclose(fopen(other, "we"));
+	control_server_close(&f->server);
+	assert_int_equal(stat(f->path, &st), -1);
+	assert_int_equal(stat(other, &st), 0);
+	unlink(other);
+
+	/* It is there already, so it is somebody else's now. */
+	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), 0);
+	control_server_close(&f->server);
+	assert_int_equal(stat(run, &st), 0);
+	assert_int_equal(rmdir(run), 0);
+
+	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), 0);
+	control_server_close(&f->server);
+	assert_int_equal(stat(run, &st), -1);
+}
+
+static void a_folder_made_for_a_socket_that_cannot_be_is_not_left(void **state)
+{
+	struct fixture *f = *state;
+	struct control_server *server = NULL;
+	struct stat st;
+	char folder[96], path[256];
+
+	snprintf(folder, sizeof(folder), "%s/new", f->folder);
+	snprintf(path, sizeof(path), "%s/%0120d", folder, 0);
+	assert_int_equal(control_server_open(f->base, path, handle, f, &server), -ENAMETOOLONG);
+	assert_int_equal(stat(folder, &st), -1);
+}
+
+/* Lines that were written to standard error since it was replaced by fd. */
+static unsigned int count_lines(int fd)
+{
+	char text[4096];
+	ssize_t len = pread(fd, text, sizeof(text), 0);
+	unsigned int lines = 0;
+
+	for (ssize_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+static void without_descriptors_it_says_so_once_and_serves_when_there_are_some(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_close_ int fd = dial(f), log = memfd_create("tp-log", MFD_CLOEXEC);
+	_cleanup_close_ int err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	struct rlimit limit, none;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){(rlim_t)err + 1, limit.rlim_max};
+	dup2(log, STDERR_FILENO);
+	setrlimit(RLIMIT_NOFILE, &none);
+	/* At once, and again when the pause is over. */
+	event_base_loop(f->base, EVLOOP_ONCE);
+	event_base_loop(f->base, EVLOOP_ONCE);
+	event_base_loop(f->base, EVLOOP_ONCE);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	dup2(err, STDERR_FILENO);
+	assert_int_equal(count_lines(log), 1);
+	say(fd, "{\"command\": \"status\"}\n");
+	event_base_loop(f->base, EVLOOP_ONCE);
+	event_base_loop(f->base, EVLOOP_ONCE);
+	expect_line(f, fd, "{\"ok\":true,\"result\":{\"calls\":1}}");
+}
+
 static void paths_that_cannot_hold_a_socket_are_errors(void **state)
 {
 	struct fixture *f = *state;
@@ -521,6 +635,7 @@ int main(void)
 		TEST(each_command_is_answered_on_one_line),
 		TEST(a_handlers_error_reaches_the_client),
 		TEST(malformed_and_unknown_requests_say_what_is_allowed),
+		TEST(a_long_command_is_answered_though_its_end_is_cut_inside_a_character),
 		TEST(a_request_in_pieces_and_several_in_one_are_all_answered),
 		TEST(the_end_of_the_stream_ends_the_last_request_too),
 		TEST(a_request_of_the_largest_size_is_read_and_a_longer_one_ends_the_connection),
@@ -536,6 +651,9 @@ int main(void)
 		TEST(a_dead_daemons_socket_is_replaced),
 		TEST(a_file_that_is_no_socket_is_left_alone),
 		TEST(closing_ends_connections_and_removes_only_its_own_file),
+		TEST(only_a_folder_that_the_server_made_and_nobody_uses_is_removed),
+		TEST(a_folder_made_for_a_socket_that_cannot_be_is_not_left),
+		TEST(without_descriptors_it_says_so_once_and_serves_when_there_are_some),
 		TEST(paths_that_cannot_hold_a_socket_are_errors),
 	};
 

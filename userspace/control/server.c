@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -19,6 +20,9 @@
 
 /* How long accepting pauses when descriptors or memory ran out. */
 #define ACCEPT_PAUSE_MS 1000
+
+/* Bytes of what a client wrote that an answer repeats. */
+#define QUOTE_MAX 60
 
 struct connection {
 	struct control_server *server;
@@ -34,7 +38,7 @@ struct connection {
 struct control_server {
 	struct event_base *base;
 	char *path;
-	struct stat file;
+	struct control_socket_file file;
 	control_handler handler;
 	void *ctx;
 	int fd;
@@ -42,11 +46,20 @@ struct control_server {
 	struct connection *connections;
 	unsigned int connection_count;
 	unsigned int idle_ms;
+	struct log_limit accept_limit;
 };
 
 static struct timeval timeval_ms(unsigned int ms)
 {
 	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
 static void event_drop(struct event **event)
@@ -110,11 +123,28 @@ static bool put_answer(struct connection *c, json_t *result, const char *error)
 {
 	json_t *answer = result ? json_pack("{s:b, s:o}", "ok", 1, "result", result)
 				: json_pack("{s:b, s:s}", "ok", 0, "error", error);
+	/* Whatever the words, somebody waits for a line: jansson takes no text but UTF-8. */
+	if (!answer)
+		answer = json_pack("{s:b, s:s}", "ok", 0, "error", "the answer cannot be written");
+
 	bool ok = answer && json_dump_callback(answer, append, c->out, JSON_COMPACT) == 0 &&
 		  evbuffer_add(c->out, "\n", 1) == 0;
 
 	json_decref(answer);
 	return ok;
+}
+
+/* How much of text may be quoted: up to max bytes, and no part of a UTF-8 character. */
+static int quotable_len(const char *text, size_t max)
+{
+	size_t len = strnlen(text, max + 1);
+
+	if (len <= max)
+		return (int)len;
+	len = max;
+	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	return (int)len;
 }
 
 /* What is wrong with a request, or NULL and the command. ret_text has room for the words. */
@@ -130,8 +160,8 @@ static const char *understand(const json_t *request, char *text, size_t size,
 		return NULL;
 	}
 	if (name)
-		snprintf(text, size, "there is no command \"%.60s\"; allowed: %s", name,
-			 control_command_list(list));
+		snprintf(text, size, "there is no command \"%.*s\"; allowed: %s",
+			 quotable_len(name, QUOTE_MAX), name, control_command_list(list));
 	else
 		snprintf(text, size,
 			 "a request is one line with an object such as {\"command\": \"%s\"}; "
@@ -309,6 +339,7 @@ static void on_acceptable(evutil_socket_t listener, short what, void *arg)
 	struct control_server *server = arg;
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	int err = fd < 0 ? errno : 0;
+	uint64_t suppressed;
 
 	(void)what;
 	if (fd >= 0 && server->connection_count >= CONTROL_CONNECTIONS_MAX) {
@@ -323,7 +354,9 @@ static void on_acceptable(evutil_socket_t listener, short what, void *arg)
 	/* Out of descriptors or memory: the listener stays readable, so it has to be left alone. */
 	struct timeval pause = timeval_ms(ACCEPT_PAUSE_MS);
 
-	log_warning("control: cannot take a connection, pausing err=%s", strerror(err));
+	if (log_limit_allow(&server->accept_limit, monotonic_ns(), &suppressed))
+		log_warning("control: cannot take a connection, pausing err=%s suppressed=%llu",
+			    strerror(err), (unsigned long long)suppressed);
 	event_del(server->acceptable);
 	evtimer_add(server->resume, &pause);
 }
@@ -350,6 +383,7 @@ int control_server_open(struct event_base *base, const char *path, control_handl
 	server->handler = handler;
 	server->ctx = ctx;
 	server->idle_ms = CONTROL_IDLE_MS;
+	server->accept_limit = (struct log_limit){.interval_ms = 60000, .burst = 1};
 	server->path = strdup(path);
 	if (!server->path)
 		return -ENOMEM;

@@ -34,7 +34,10 @@ int control_server_open(struct event_base *base, const char *path, control_handl
 			void *ctx, struct control_server **ret);
 /* Another idle limit than CONTROL_IDLE_MS, for connections from now on. */
 void control_server_set_idle(struct control_server *server, unsigned int idle_ms);
-/* Closes every connection and removes the socket file. Takes NULL. */
+/*
+ * Closes every connection and removes the socket file, and the folder if the server made it and
+ * nothing else is in it. Takes NULL.
+ */
 void control_server_close(struct control_server **server);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define BACKLOG 16
 
-static int make_folder(const char *path)
+static int make_folder(const char *path, bool *ret_made)
 {
 	_cleanup_free_ char *copy = strdup(path);
 
@@ -25,8 +25,18 @@ static int make_folder(const char *path)
 
 	if (mkdir(folder, 0755) < 0)
 		return errno == EEXIST ? 0 : -errno;
+	*ret_made = true;
 	/* The process's umask must not lock the socket's group out. */
 	return chmod(folder, 0755) < 0 ? -errno : 0;
+}
+
+/* Nothing is lost if others have put something there: a folder that is not empty stays. */
+static void remove_folder(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+
+	if (copy)
+		rmdir(dirname(copy));
 }
 
 /* 0 if the file at path may go: a socket on which nobody listens. */
@@ -69,28 +79,44 @@ static int bind_file(int fd, const char *path)
 	return 0;
 }
 
-int control_socket_listen(const char *path, int *ret_fd, struct stat *ret_file)
+static int listen_on(int fd, const char *path, struct stat *ret)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err = fd < 0 ? -errno : make_folder(path);
+	int err = bind_file(fd, path);
 
-	if (err == 0)
-		err = bind_file(fd, path);
 	if (err < 0)
 		return err;
-	if (listen(fd, BACKLOG) < 0 || chmod(path, 0660) < 0 || lstat(path, ret_file) < 0) {
+	if (listen(fd, BACKLOG) < 0 || chmod(path, 0660) < 0 || lstat(path, ret) < 0) {
 		err = -errno;
 		unlink(path);
 		return err;
 	}
+	return 0;
+}
+
+int control_socket_listen(const char *path, int *ret_fd, struct control_socket_file *ret_file)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct control_socket_file file = {0};
+	int err = fd < 0 ? -errno : make_folder(path, &file.made_folder);
+
+	if (err == 0)
+		err = listen_on(fd, path, &file.st);
+	if (err < 0) {
+		if (file.made_folder)
+			remove_folder(path);
+		return err;
+	}
+	*ret_file = file;
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 
-void control_socket_remove(const char *path, const struct stat *file)
+void control_socket_remove(const char *path, const struct control_socket_file *file)
 {
 	struct stat st;
 
-	if (lstat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino)
+	if (lstat(path, &st) == 0 && st.st_dev == file->st.st_dev && st.st_ino == file->st.st_ino)
 		unlink(path);
+	if (file->made_folder)
+		remove_folder(path);
 }

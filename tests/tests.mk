@@ -12,6 +12,7 @@ module   = $(firstword $(subst _, ,$(notdir $(1))))
 
 # The daemon is no library: a test of it names the sources, and who plays what they call.
 SOURCES_daemon_flows := $(wildcard userspace/daemon/flows*.c tests/unit/played/*.c)
+SOURCES_daemon_shortage := userspace/daemon/shortage.c
 
 define unit_test
 $(1): $(call obj,$(patsubst $(BUILD)/%,%.c,$(1)) $(SOURCES_$(notdir $(1)))) $(support) \

@@ -52,6 +52,7 @@ static void the_overall_limit_holds_over_all_workers_and_for_one_alone(void **st
 		c[i] = client_at(i, "alice");
 		assert_code(scenario_allocate(s, &c[i]), i < 4 ? 0 : 508);
 	}
+	assert_int_equal(scenario_counter(s, refused_allocations), 2);
 	scenario_run(s, 600);
 	assert_int_equal(quota_used(s->quota), 0);
 	/* One worker may have them all: clients are not spread evenly. */
@@ -125,6 +126,42 @@ static void a_token_outlives_a_refusal_by_quota(void **state)
 		assert_code(scenario_send(s, &c, &m), i ? 0 : 486);
 		assert_success(scenario_refresh(s, i ? &c : &first, 0));
 	}
+	scenario_free(&s);
+}
+
+/* 508 is one answer for what has different remedies. */
+static void what_ran_out_is_counted_by_what_it_was(void **state)
+{
+	const struct options options = {.allocations = 3,
+					.permissions = 1,
+					.channels = 1,
+					.reservations = 1,
+					.first_port = 50000,
+					.last_port = 50001};
+	struct scenario *s = scenario_new(&options);
+	struct client c[4];
+
+	(void)state;
+	for (uint16_t i = 0; i < 4; i++)
+		c[i] = client_at(i, "alice");
+	assert_success(scenario_allocate_dual(s, &c[0]));
+	assert_success(scenario_allocate_dual(s, &c[1]));
+	assert_code(scenario_allocate(s, &c[2]), 508);
+	assert_int_equal(scenario_counter(s, refused_ports_ipv4), 1);
+	assert_code(scenario_allocate_v6(s, &c[2]), 508);
+	assert_int_equal(scenario_counter(s, refused_ports_ipv6), 1);
+	message_begin(&m, &c[2], STUN_METHOD_ALLOCATE);
+	message_put_u8(&m, STUN_ATTR_REQUESTED_TRANSPORT, TURN_UDP, 4);
+	message_put_text(&m, STUN_ATTR_RESERVATION_TOKEN, "no token");
+	assert_code(scenario_send(s, &c[2], &m), 508);
+	assert_int_equal(scenario_counter(s, refused_token), 1);
+	assert_success(scenario_bind(s, &c[0], 0x4000, peer));
+	assert_code(scenario_permit(s, &c[0], "198.51.100.10:1"), 508);
+	assert_int_equal(scenario_counter(s, refused_permissions), 1);
+	assert_code(scenario_bind(s, &c[0], 0x4001, "198.51.100.9:5001"), 508);
+	assert_int_equal(scenario_counter(s, refused_channels), 1);
+	assert_int_equal(scenario_counter(s, refused_allocations), 0);
+	assert_int_equal(scenario_counter(s, error_508), 5);
 	scenario_free(&s);
 }
 
@@ -349,6 +386,7 @@ int main(void)
 		cmocka_unit_test(what_did_not_become_an_allocation_leaves_the_quota),
 		cmocka_unit_test(what_can_never_be_had_is_said_before_the_quota),
 		cmocka_unit_test(a_token_outlives_a_refusal_by_quota),
+		cmocka_unit_test(what_ran_out_is_counted_by_what_it_was),
 		cmocka_unit_test(a_worker_alone_has_a_quota_of_its_own),
 		cmocka_unit_test(each_way_carries_what_its_bandwidth_is_and_a_burst),
 		cmocka_unit_test(a_burst_is_not_saved_up_and_other_allocations_do_not_pay),

@@ -334,6 +334,14 @@ static void check_grants(struct walk *w)
 				check_grant(w, worker, &w->s->grants[worker][i].grant);
 }
 
+static uint64_t refusals(const struct scenario *s)
+{
+	return scenario_counter(s, refused_ports_ipv4) + scenario_counter(s, refused_ports_ipv6) +
+	       scenario_counter(s, refused_binds) + scenario_counter(s, refused_reservations) +
+	       scenario_counter(s, refused_token) + scenario_counter(s, refused_allocations) +
+	       scenario_counter(s, refused_permissions) + scenario_counter(s, refused_channels);
+}
+
 static void walk(uint32_t seed)
 {
 	static const struct options options = {.per_user = PER_USER,
@@ -366,6 +374,8 @@ static void walk(uint32_t seed)
 	/* The walk went somewhere, and met its limits. */
 	assert_true(scenario_counter(w.s, error_486) > 10);
 	assert_true(scenario_counter(w.s, error_508) > 10);
+	/* Each 508 has a cause that is counted; with two families it may have two. */
+	assert_true(scenario_counter(w.s, error_508) <= refusals(w.s));
 	assert_true(w.successes[STUN_METHOD_ALLOCATE] > 100);
 	assert_true(w.successes[STUN_METHOD_REFRESH] > 100);
 	assert_true(w.successes[STUN_METHOD_CREATE_PERMISSION] > 100);

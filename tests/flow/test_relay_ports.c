@@ -160,6 +160,7 @@ static void without_room_for_the_reservation_nothing_is_allocated(void **state)
 	(void)state;
 	assert_success(allocate_even(s, &first, 0x80));
 	assert_code(allocate_even(s, &second, 0x80), 508);
+	assert_int_equal(scenario_counter(s, refused_reservations), 1);
 	assert_int_equal(scenario_open_sockets(s), 2);
 	assert_int_equal(scenario_taken_ports(s), 2);
 	assert_success(allocate_even(s, &second, 0));
@@ -208,6 +209,8 @@ static void another_bind_error_ends_in_508_at_once(void **state)
 	s->bind_error = -EMFILE;
 	assert_code(scenario_allocate(s, &c), 508);
 	assert_int_equal(s->binds, 1);
+	assert_int_equal(scenario_counter(s, refused_binds), 1);
+	assert_int_equal(scenario_counter(s, refused_ports_ipv4), 0);
 	scenario_free(&s);
 }
 

@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/shortage.h"
 #include "io/udp.h"
 
 #define TICK_MS		100
@@ -32,6 +34,7 @@ struct worker {
 	struct turn *turn;
 	struct flows *flows;
 	struct conductor *conductor;
+	struct shortage shortage;
 	struct event *tick, *netlink, *mail;
 	int mailbox[2]; /* pointers to jobs; [1] is the writing end */
 	pthread_t thread;
@@ -41,10 +44,14 @@ struct worker {
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
+	struct timespec now;
 
 	(void)fd;
 	(void)what;
 	conductor_tick(worker->conductor);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	shortage_report(&worker->shortage, turn_counters(worker->turn),
+			(uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec);
 }
 
 static void on_netlink(evutil_socket_t fd, short what, void *arg)
@@ -197,6 +204,8 @@ int worker_start(const struct worker_config *config, struct worker **ret)
 		return -ENOMEM;
 	worker->index = config->index;
 	worker->mailbox[0] = worker->mailbox[1] = -1;
+	shortage_init(&worker->shortage, config->plan->relay.first, config->plan->relay.last,
+		      config->turn->allocations_max);
 	err = build(worker, config);
 	if (err == 0)
 		err = start_thread(worker);

@@ -91,10 +91,12 @@ static unsigned int check_available(const struct request *r, const struct wanted
 	struct ports *ports = r->turn->config.ports;
 	enum addr_family family = w->requested != ADDR_NONE ? w->requested : ADDR_IPV4;
 
-	if (w->has_token)
-		return ports_holds(ports, w->token.data, r->envelope.user->index, r->now->mono_ns)
-			       ? 0
-			       : 508;
+	if (w->has_token) {
+		if (ports_holds(ports, w->token.data, r->envelope.user->index, r->now->mono_ns))
+			return 0;
+		r->turn->counters.refused_token++;
+		return 508;
+	}
 	if (ports_has_family(ports, family) ||
 	    (w->has_additional && ports_has_family(ports, w->additional)))
 		return 0;
@@ -108,7 +110,10 @@ static unsigned int take_quota(const struct request *r)
 
 	if (err == -EDQUOT)
 		return 486;
-	return err < 0 ? 508 : 0;
+	if (err == 0)
+		return 0;
+	r->turn->counters.refused_allocations++;
+	return 508;
 }
 
 /* The second port of a pair was bound when it was reserved: it only changes hands. */
@@ -118,6 +123,7 @@ static void take_reserved(struct request *r, struct allocation *a, const struct 
 	struct ports_reservation held;
 
 	if (ports_redeem(ports, w->token.data, a->user->index, r->now->mono_ns, &held) < 0) {
+		r->turn->counters.refused_token++;
 		allocation_end(r->turn, a, r->out);
 		answer_error(r->turn, &r->envelope, 508, NULL, r->out);
 		return;

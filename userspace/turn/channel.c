@@ -41,8 +41,10 @@ static struct channel *channel_new(struct turn *turn, struct allocation *a, uint
 {
 	struct channel *c;
 
-	if (HASH_CNT(hh_number, a->channels) >= turn->config.channels_per_allocation)
+	if (HASH_CNT(hh_number, a->channels) >= turn->config.channels_per_allocation) {
+		turn->counters.refused_channels++;
 		return NULL;
+	}
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;

@@ -69,6 +69,14 @@ static void finish(struct turn *turn, const struct turn_now *now, struct allocat
 	free(opening);
 }
 
+static void count_no_port(struct turn *turn, enum addr_family family)
+{
+	if (family == ADDR_IPV6)
+		turn->counters.refused_ports_ipv6++;
+	else
+		turn->counters.refused_ports_ipv4++;
+}
+
 static void family_failed(struct allocation *a, unsigned int code)
 {
 	struct opening *opening = a->opening;
@@ -88,6 +96,8 @@ void open_relay_next(struct turn *turn, const struct turn_now *now, struct entro
 		int r = ports_take(turn->config.ports, opening->families[opening->at],
 				   opening->even, opening->pair, entropy, &opening->taken);
 
+		if (r == -ENOSPC)
+			count_no_port(turn, opening->families[opening->at]);
 		if (r < 0) {
 			family_failed(a, r == -EAFNOSUPPORT ? 440 : 508);
 			continue;
@@ -115,8 +125,10 @@ static int reserve(struct turn *turn, const struct turn_now *now, struct entropy
 
 	entropy_take(entropy, reservation.token, sizeof(reservation.token));
 	r = ports_reserve(turn->config.ports, &reservation);
-	if (r < 0)
+	if (r < 0) {
+		turn->counters.refused_reservations++;
 		return r;
+	}
 	a->grant.has_token = true;
 	memcpy(a->grant.token, reservation.token, sizeof(a->grant.token));
 	return 0;
@@ -155,8 +167,10 @@ void turn_relay_opened(struct turn *turn, const struct turn_now *now, struct ent
 
 	if (result->error) {
 		release_taken(turn, opening);
-		if (result->error != -EADDRINUSE || ++opening->attempts >= TURN_OPEN_ATTEMPTS_MAX)
+		if (result->error != -EADDRINUSE || ++opening->attempts >= TURN_OPEN_ATTEMPTS_MAX) {
+			turn->counters.refused_binds++;
 			family_failed(a, 508);
+		}
 	} else if (accept_relay(turn, now, entropy, a, result, out)) {
 		opening->at++;
 		opening->attempts = 0;

@@ -24,8 +24,10 @@ struct permission *permission_make(struct turn *turn, struct allocation *a, cons
 
 	if (p)
 		return p;
-	if (HASH_COUNT(a->permissions) >= turn->config.permissions_per_allocation)
+	if (HASH_COUNT(a->permissions) >= turn->config.permissions_per_allocation) {
+		turn->counters.refused_permissions++;
 		return NULL;
+	}
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;

@@ -34,52 +34,60 @@
 #define TURN_ENTROPY_MIN 256
 
 /* Why a message had no effect, and what happened. X(name, meaning) */
-#define TURN_COUNTERS(X)                                                                       \
-	X(binding_requests, "Binding requests answered")                                       \
-	X(allocate_requests, "Allocate requests")                                              \
-	X(refresh_requests, "Refresh requests")                                                \
-	X(create_permission_requests, "CreatePermission requests")                             \
-	X(channel_bind_requests, "ChannelBind requests")                                       \
-	X(success_responses, "success responses sent")                                         \
-	X(error_400, "answers 400 Bad Request")                                                \
-	X(error_401, "answers 401 Unauthenticated")                                            \
-	X(error_403, "answers 403 Forbidden")                                                  \
-	X(error_420, "answers 420 Unknown Attribute")                                          \
-	X(error_437, "answers 437 Allocation Mismatch")                                        \
-	X(error_438, "answers 438 Stale Nonce")                                                \
-	X(error_440, "answers 440 Address Family not Supported")                               \
-	X(error_441, "answers 441 Wrong Credentials")                                          \
-	X(error_442, "answers 442 Unsupported Transport Protocol")                             \
-	X(error_443, "answers 443 Peer Address Family Mismatch")                               \
-	X(error_486, "answers 486 Allocation Quota Reached")                                   \
-	X(error_508, "answers 508 Insufficient Capacity")                                      \
-	X(retransmissions, "requests answered again without a second effect")                  \
-	X(allocations_created, "allocations made")                                             \
-	X(allocations_expired, "allocations that ran out")                                     \
-	X(allocations_deleted, "allocations that their client ended")                          \
-	X(peers_denied, "peers refused by policy")                                             \
-	X(to_peer_packets, "datagrams relayed to peers by the daemon")                         \
-	X(to_peer_bytes, "bytes of application data in them")                                  \
-	X(to_client_packets, "datagrams relayed to clients by the daemon")                     \
-	X(to_client_bytes, "bytes of application data in them")                                \
-	X(drop_not_stun, "neither STUN nor ChannelData")                                       \
-	X(drop_bad_stun, "malformed STUN messages")                                            \
-	X(drop_fingerprint, "a FINGERPRINT that is wrong")                                     \
-	X(drop_unexpected, "responses, unknown methods, indications that are no Send")         \
-	X(drop_bad_channel_data, "malformed ChannelData messages")                             \
-	X(drop_no_allocation, "data from a client without an allocation")                      \
-	X(drop_no_channel, "ChannelData on a number that is not bound")                        \
-	X(drop_no_permission, "data to or from a peer without a permission")                   \
-	X(drop_bad_send, "Send indications without peer or data, or with what we do not know") \
-	X(drop_peer_family, "Send indications to a family the allocation has not")             \
-	X(drop_peer_denied, "data to an address of this host that is no allocation")           \
-	X(drop_too_large, "data that the datagram to its receiver cannot hold")                \
-	X(drop_over_bandwidth, "data beyond limits.bandwidth_per_allocation")                  \
-	X(icmp_unreachable, "clients told that a peer cannot be reached")                      \
-	X(icmp_too_large, "clients told the MTU of the way to a peer")                         \
-	X(icmp_time_exceeded, "clients told that hops ran out on the way to a peer")           \
-	X(drop_icmp_kind, "ICMP errors of a type that clients are not told")                   \
-	X(drop_icmp_no_permission, "ICMP errors about a peer without a permission")            \
+#define TURN_COUNTERS(X)                                                                           \
+	X(binding_requests, "Binding requests answered")                                           \
+	X(allocate_requests, "Allocate requests")                                                  \
+	X(refresh_requests, "Refresh requests")                                                    \
+	X(create_permission_requests, "CreatePermission requests")                                 \
+	X(channel_bind_requests, "ChannelBind requests")                                           \
+	X(success_responses, "success responses sent")                                             \
+	X(error_400, "answers 400 Bad Request")                                                    \
+	X(error_401, "answers 401 Unauthenticated")                                                \
+	X(error_403, "answers 403 Forbidden")                                                      \
+	X(error_420, "answers 420 Unknown Attribute")                                              \
+	X(error_437, "answers 437 Allocation Mismatch")                                            \
+	X(error_438, "answers 438 Stale Nonce")                                                    \
+	X(error_440, "answers 440 Address Family not Supported")                                   \
+	X(error_441, "answers 441 Wrong Credentials")                                              \
+	X(error_442, "answers 442 Unsupported Transport Protocol")                                 \
+	X(error_443, "answers 443 Peer Address Family Mismatch")                                   \
+	X(error_486, "answers 486 Allocation Quota Reached")                                       \
+	X(error_508, "answers 508 Insufficient Capacity")                                          \
+	X(retransmissions, "requests answered again without a second effect")                      \
+	X(allocations_created, "allocations made")                                                 \
+	X(allocations_expired, "allocations that ran out")                                         \
+	X(allocations_deleted, "allocations that their client ended")                              \
+	X(peers_denied, "peers refused by policy")                                                 \
+	X(refused_ports_ipv4, "relayed IPv4 addresses refused: no free port in relay.ports")       \
+	X(refused_ports_ipv6, "relayed IPv6 addresses refused: no free port in relay.ports")       \
+	X(refused_binds, "relayed addresses refused: ports were free but could not be bound")      \
+	X(refused_reservations, "pairs of ports refused: too many wait for their second Allocate") \
+	X(refused_token, "Allocates refused: a RESERVATION-TOKEN that nobody holds")               \
+	X(refused_allocations, "Allocates refused: limits.allocations is reached")                 \
+	X(refused_permissions, "requests refused: limits.permissions_per_allocation is reached")   \
+	X(refused_channels, "ChannelBinds refused: limits.channels_per_allocation is reached")     \
+	X(to_peer_packets, "datagrams relayed to peers by the daemon")                             \
+	X(to_peer_bytes, "bytes of application data in them")                                      \
+	X(to_client_packets, "datagrams relayed to clients by the daemon")                         \
+	X(to_client_bytes, "bytes of application data in them")                                    \
+	X(drop_not_stun, "neither STUN nor ChannelData")                                           \
+	X(drop_bad_stun, "malformed STUN messages")                                                \
+	X(drop_fingerprint, "a FINGERPRINT that is wrong")                                         \
+	X(drop_unexpected, "responses, unknown methods, indications that are no Send")             \
+	X(drop_bad_channel_data, "malformed ChannelData messages")                                 \
+	X(drop_no_allocation, "data from a client without an allocation")                          \
+	X(drop_no_channel, "ChannelData on a number that is not bound")                            \
+	X(drop_no_permission, "data to or from a peer without a permission")                       \
+	X(drop_bad_send, "Send indications without peer or data, or with what we do not know")     \
+	X(drop_peer_family, "Send indications to a family the allocation has not")                 \
+	X(drop_peer_denied, "data to an address of this host that is no allocation")               \
+	X(drop_too_large, "data that the datagram to its receiver cannot hold")                    \
+	X(drop_over_bandwidth, "data beyond limits.bandwidth_per_allocation")                      \
+	X(icmp_unreachable, "clients told that a peer cannot be reached")                          \
+	X(icmp_too_large, "clients told the MTU of the way to a peer")                             \
+	X(icmp_time_exceeded, "clients told that hops ran out on the way to a peer")               \
+	X(drop_icmp_kind, "ICMP errors of a type that clients are not told")                       \
+	X(drop_icmp_no_permission, "ICMP errors about a peer without a permission")                \
 	X(drop_icmp_rate, "ICMP errors beyond what one allocation is told of")
 
 struct turn_counters {

@@ -191,7 +191,7 @@ static void prepare_hosts(struct traffic *t)
 static void replacing_the_program_under_traffic_loses_no_packet(void **state)
 {
 	struct traffic *t = &traffic;
-	struct life now = {0}, next;
+	struct life now = {0};
 	uint64_t end_ns;
 	pthread_t thread;
 	int swaps;
@@ -202,14 +202,10 @@ static void replacing_the_program_under_traffic_loses_no_packet(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, run_traffic, t), 0);
 	end_ns = now_ns() + BUDGET_NS;
 	for (swaps = 0; swaps < SWAPS && (swaps < SWAPS_LEAST || now_ns() < end_ns); swaps++) {
-		/* Now and then the old daemon is dead before the new one comes. */
-		if (swaps % 2)
-			end_life(&now);
-		next = begin_life();
-		fixture_attach(next.kernel, "tp-here", KERNEL_MODE_NATIVE);
-		if (!(swaps % 2))
-			end_life(&now);
-		now = next;
+		/* A successor has the pin folder only when the old daemon is gone. */
+		end_life(&now);
+		now = begin_life();
+		fixture_attach(now.kernel, "tp-here", KERNEL_MODE_NATIVE);
 	}
 	__atomic_store_n(&t->stop, true, __ATOMIC_RELEASE);
 	assert_int_equal(pthread_join(thread, NULL), 0);

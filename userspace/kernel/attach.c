@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "kernel/folder.h"
 #include "kernel/pins.h"
 #include "kernel/problem.h"
 #include "kernel/publish.h"
@@ -23,17 +24,18 @@
 #include "turnpike.skel.h"
 
 /* Detaches at once: unlinking a pin alone would do so later, from a work queue. */
-static void drop_link(struct kernel_link *link)
+static void drop_link(const struct kernel *kernel, struct kernel_link *link)
 {
 	if (link->fd < 0)
 		return;
 	bpf_link_detach(link->fd);
-	if (link->pin[0])
+	if (link->pin[0] && folder_is_ours(kernel))
 		unlink(link->pin);
 	cleanup_close(&link->fd);
 }
 
-static int link_ifindex(int fd, unsigned int *ret)
+/* The index is one of the network namespace that the interface is in, which may not be ours. */
+static int link_where(int fd, unsigned int *ret_ifindex, uint32_t *ret_program)
 {
 	struct bpf_link_info info = {0};
 	__u32 len = sizeof(info);
@@ -43,13 +45,26 @@ static int link_ifindex(int fd, unsigned int *ret)
 	/* Index 0: the interface is gone. */
 	if (info.type != BPF_LINK_TYPE_XDP || !info.xdp.ifindex)
 		return -ENODEV;
-	*ret = info.xdp.ifindex;
+	*ret_ifindex = info.xdp.ifindex;
+	*ret_program = info.prog_id;
 	return 0;
+}
+
+/* If that interface of this network namespace carries that program; ids of programs are global. */
+static bool is_here(unsigned int ifindex, uint32_t program)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+	return bpf_xdp_query((int)ifindex, 0, &query) == 0 &&
+	       (query.prog_id == program || query.drv_prog_id == program ||
+		query.hw_prog_id == program || query.skb_prog_id == program);
 }
 
 /*
  * The pin goes, the link stays for as long as its descriptor is open: names are given anew when
- * interfaces are asked for, under the names they have by then.
+ * interfaces are asked for, under the names they have by then. One that leads to another network
+ * namespace must not be taken for an interface here that has the same index. It is detached: the
+ * folder is ours, so its daemon is dead, and without its pin nobody could ever let go of it.
  */
 static void inherit_one(void *ctx, const char *path)
 {
@@ -57,10 +72,18 @@ static void inherit_one(void *ctx, const char *path)
 	_cleanup_close_ int fd = bpf_obj_get(path);
 	struct kernel_link *links;
 	unsigned int ifindex = 0;
+	uint32_t program;
 
 	unlink(path);
-	if (fd < 0 || link_ifindex(fd, &ifindex) < 0)
+	if (fd < 0 || link_where(fd, &ifindex, &program) < 0)
 		return;
+	if (!is_here(ifindex, program)) {
+		log_info("kernel: let go of a dead daemon's interface of another network "
+			 "namespace ifindex=%u",
+			 ifindex);
+		bpf_link_detach(fd);
+		return;
+	}
 	links = reallocarray(kernel->inherited, kernel->inherited_count + 1, sizeof(*links));
 	if (!links)
 		return;
@@ -80,7 +103,7 @@ void kernel_attach_done(struct kernel *kernel)
 		if (kernel->inherited[i].fd >= 0)
 			log_info("kernel: let go of an earlier daemon's interface ifindex=%u",
 				 kernel->inherited[i].ifindex);
-		drop_link(&kernel->inherited[i]);
+		drop_link(kernel, &kernel->inherited[i]);
 	}
 	free(kernel->inherited);
 	kernel->inherited = NULL;
@@ -100,7 +123,7 @@ void attach_release_all(struct kernel *kernel)
 {
 	kernel_attach_done(kernel);
 	for (size_t i = 0; i < kernel->attachment_count; i++)
-		drop_link(&kernel->links[i]);
+		drop_link(kernel, &kernel->links[i]);
 	forget_all(kernel);
 }
 
@@ -165,14 +188,14 @@ static int take_over(struct kernel *kernel, struct kernel_attachment *attachment
 	if (wanted == KERNEL_MODE_AUTO)
 		wanted = KERNEL_MODE_NATIVE;
 	if (mode != wanted || bpf_obj_pin(old->fd, link->pin) < 0) {
-		drop_link(old);
+		drop_link(kernel, old);
 		return -ENOENT;
 	}
 	link->fd = TAKE_FD(old->fd);
 	attachment->mode = mode;
 	publish_interfaces(kernel);
 	if (bpf_link_update(link->fd, program_fd(kernel), NULL) < 0) {
-		drop_link(link);
+		drop_link(kernel, link);
 		attachment->mode = KERNEL_MODE_OFF;
 		return -ENOENT;
 	}
@@ -202,8 +225,12 @@ static int create_link(struct kernel *kernel, struct kernel_link *link, uint32_t
 static int attach_generic(struct kernel *kernel, struct kernel_attachment *attachment,
 			  struct kernel_link *link)
 {
-	int err = create_link(kernel, link, XDP_FLAGS_SKB_MODE);
+	int err;
 
+	/* Before the first packet comes; it stays, since native interfaces lose only speed by it.
+	 */
+	kernel->program->bss->generic = true;
+	err = create_link(kernel, link, XDP_FLAGS_SKB_MODE);
 	if (err)
 		problem_of_attach("generic", err, attachment->reason, sizeof(attachment->reason));
 	else
@@ -286,6 +313,27 @@ static struct kernel_attachment *add_attachment(struct kernel *kernel, const cha
 	return found;
 }
 
+/* A pin folder that somebody removed is made again, and what was pinned is pinned again. */
+static int keep_folder(struct kernel *kernel, struct kernel_attachment *attachment)
+{
+	struct kernel_problem problem = {""};
+	int err;
+
+	if (folder_is_ours(kernel))
+		return 0;
+	err = folder_take(kernel, &problem);
+	if (err) {
+		snprintf(attachment->reason, sizeof(attachment->reason), "%s", problem.text);
+		return err;
+	}
+	for (size_t i = 0; i < kernel->attachment_count; i++)
+		if (kernel->links[i].fd >= 0)
+			bpf_obj_pin(kernel->links[i].fd, kernel->links[i].pin);
+	log_warning("kernel: the pin folder had vanished and was made again path=%s",
+		    kernel->pin_path);
+	return 0;
+}
+
 static int attach(struct kernel *kernel, struct kernel_attachment *attachment,
 		  struct kernel_link *link)
 {
@@ -302,7 +350,9 @@ static int attach(struct kernel *kernel, struct kernel_attachment *attachment,
 		snprintf(attachment->reason, sizeof(attachment->reason), "no such interface");
 		return -ENODEV;
 	}
-	err = pins_link_path(kernel->pin_path, attachment->name, link->pin);
+	err = keep_folder(kernel, attachment);
+	if (!err)
+		err = pins_link_path(kernel->pin_path, attachment->name, link->pin);
 	if (err)
 		return err;
 	if (take_over(kernel, attachment, link) == 0)
@@ -340,8 +390,9 @@ int kernel_attach(struct kernel *kernel, const char *ifname, struct kernel_attac
 static bool is_lost(const struct kernel_attachment *attachment, const struct kernel_link *link)
 {
 	unsigned int ifindex = 0;
+	uint32_t program;
 
-	return link->fd >= 0 && (link_ifindex(link->fd, &ifindex) < 0 ||
+	return link->fd >= 0 && (link_where(link->fd, &ifindex, &program) < 0 ||
 				 ifindex != if_nametoindex(attachment->name));
 }
 
@@ -365,7 +416,7 @@ static bool refresh(struct kernel *kernel, struct kernel_attachment *attachment,
 
 	if (lost) {
 		log_warning("kernel: lost interface=%s", attachment->name);
-		drop_link(link);
+		drop_link(kernel, link);
 		link->ifindex = UINT_MAX; /* whatever has the name now is tried */
 	}
 	if (!is_worth_a_try(attachment, link))

@@ -13,8 +13,8 @@
 #include "base/cleanup.h"
 #include "base/macros.h"
 #include "kernel/attach.h"
+#include "kernel/folder.h"
 #include "kernel/load.h"
-#include "kernel/pins.h"
 #include "kernel/problem.h"
 #include "kernel/state.h"
 #include "turnpike.skel.h"
@@ -46,39 +46,13 @@ static int check_options(const struct kernel_options *options, struct kernel_pro
 	return 0;
 }
 
-/* A map's pin is called as the map is. */
-static int pin_maps(const struct kernel *kernel, struct kernel_problem *ret_problem)
-{
-	const struct bpf_map *map;
-
-	bpf_object__for_each_map(map, kernel->program->obj)
-	{
-		int err;
-
-		if (bpf_map__is_internal(map))
-			continue;
-		err = pins_replace(kernel->pin_path, bpf_map__name(map), bpf_map__fd(map));
-		if (err)
-			return problem_set(ret_problem, err, "cannot pin %s in %.100s: %s",
-					   bpf_map__name(map), kernel->pin_path, strerror(-err));
-	}
-	return 0;
-}
-
-static void unpin_maps(const struct kernel *kernel)
-{
-	const struct bpf_map *map;
-
-	bpf_object__for_each_map(map, kernel->program->obj) if (!bpf_map__is_internal(map))
-		pins_remove(kernel->pin_path, bpf_map__name(map));
-}
-
 int kernel_open_null(struct kernel **ret)
 {
 	struct kernel *kernel = calloc(1, sizeof(*kernel));
 
 	if (!kernel)
 		return -ENOMEM;
+	kernel->folder = -1;
 	pthread_mutex_init(&kernel->hops_lock, NULL);
 	*ret = kernel;
 	return 0;
@@ -105,11 +79,7 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret,
 	if (!err)
 		err = load_program(kernel, ret_problem);
 	if (!err)
-		err = pins_prepare(kernel->pin_path, ret_problem);
-	if (!err) {
-		kernel->pinned = true;
-		err = pin_maps(kernel, ret_problem);
-	}
+		err = folder_take(kernel, ret_problem);
 	if (err) {
 		kernel_close(&kernel);
 		return err;
@@ -126,6 +96,8 @@ static void release(struct kernel *kernel)
 	pthread_mutex_destroy(&kernel->hops_lock);
 	free(kernel->carriers);
 	free(kernel->pin_path);
+	/* Last: from here on it may be another's. */
+	cleanup_close(&kernel->folder);
 	free(kernel);
 }
 
@@ -137,11 +109,8 @@ void kernel_close(struct kernel **pointer)
 	if (!kernel)
 		return;
 	attach_release_all(kernel);
-	/* Not before: in a folder that is none of ours these names may be somebody's files. */
-	if (kernel->pinned) {
-		unpin_maps(kernel);
-		pins_remove_folder(kernel->pin_path);
-	}
+	if (kernel->folder >= 0)
+		folder_clear(kernel);
 	release(kernel);
 }
 

@@ -54,9 +54,12 @@ struct kernel;
 
 /*
  * Loads the program and pins its maps. A bpffs that is not mounted at the pin path's top is
- * mounted. Pins that an earlier daemon left are replaced (the caller made sure that it is gone).
- * Returns 0; or -errno and a problem that names the thing and the remedy, after which the caller
- * goes on with kernel_open_null.
+ * mounted. The pin folder is held by a lock until kernel_close or kernel_leave, or until the
+ * process dies. Pins that a dead daemon left there are replaced; its links to interfaces of this
+ * network namespace are kept to be taken over by kernel_attach, others are detached.
+ * Returns 0; -EBUSY if a living daemon holds the folder, of which nothing is touched; or -errno and
+ * a problem that names the thing and the remedy, after which the caller goes on with
+ * kernel_open_null.
  */
 int kernel_open(const struct kernel_options *options, struct kernel **ret,
 		struct kernel_problem *ret_problem);
@@ -85,7 +88,8 @@ struct kernel_attachment {
  * Attaches to one interface by a pinned bpf_link: native, then generic if the mode is auto. Never
  * replaces another's program. The result is filled in either way; its reason names the program
  * that is in the way. An interface once attached is also one that next hops may lead to.
- * A link that an earlier daemon left is taken over in place. Where some interfaces are native and
+ * A link that an earlier daemon left is taken over in place. A pin folder that has vanished is made
+ * again, with all pins. Where some interfaces are native and
  * others generic, only the native ones are redirected to: see attach.c.
  * Returns 0, or -errno if it stays without.
  */

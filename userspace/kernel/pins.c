@@ -7,9 +7,11 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -20,6 +22,9 @@
 #include "kernel/problem.h"
 
 #define LINK_PREFIX "link-"
+
+/* Each time somebody made or removed the folder in between. */
+#define HOLD_TRIES 16
 
 /* 1, 0, or -errno if there is no such path. */
 static int is_bpffs(const char *path)
@@ -111,6 +116,55 @@ int pins_prepare(const char *folder, struct kernel_problem *ret_problem)
 				   "DIRECTORY, or use " PINS_BPFFS "/turnpike",
 				   folder);
 	return 0;
+}
+
+bool pins_are_held(const char *folder, int fd)
+{
+	struct stat held, there;
+
+	return fd >= 0 && fstat(fd, &held) == 0 && stat(folder, &there) == 0 &&
+	       held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+/* 0; -EAGAIN if the folder was removed in between; -errno and a problem. */
+static int hold_once(const char *folder, int *ret_fd, struct kernel_problem *ret_problem)
+{
+	_cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0 && errno == ENOENT)
+		return -EAGAIN;
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		err = -errno;
+		if (err == -EWOULDBLOCK)
+			return problem_set(ret_problem, -EBUSY,
+					   "kernel.pin_path %.100s: another turnpiked uses it: "
+					   "give this one its own kernel.pin_path",
+					   folder);
+		return problem_set(ret_problem, err, "cannot lock the pin folder %.100s: %s",
+				   folder, strerror(-err));
+	}
+	/* Its last holder may have removed it before it let go. */
+	if (!pins_are_held(folder, fd))
+		return -EAGAIN;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int pins_hold(const char *folder, int *ret_fd, struct kernel_problem *ret_problem)
+{
+	for (int i = 0; i < HOLD_TRIES; i++) {
+		int err = pins_prepare(folder, ret_problem);
+
+		if (!err)
+			err = hold_once(folder, ret_fd, ret_problem);
+		if (err != -EAGAIN)
+			return err;
+	}
+	return problem_set(ret_problem, -EBUSY,
+			   "somebody makes and removes kernel.pin_path %.100s again and again: "
+			   "give this turnpiked its own kernel.pin_path",
+			   folder);
 }
 
 int pins_path(const char *folder, const char *name, char ret[static PATH_MAX])

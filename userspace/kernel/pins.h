@@ -19,6 +19,15 @@
  */
 int pins_prepare(const char *folder, struct kernel_problem *ret_problem);
 
+/*
+ * Prepares the folder and holds it until the descriptor is closed, or the process dies in whatever
+ * way: nobody else can hold it then, in no network or mount namespace that has this bpffs. 0;
+ * -EBUSY if somebody does, and nothing was touched; another -errno. A problem in either case.
+ */
+int pins_hold(const char *folder, int *ret_fd, struct kernel_problem *ret_problem);
+/* If the path still leads to the folder that fd holds; -1 holds none. */
+bool pins_are_held(const char *folder, int fd);
+
 /* FOLDER/NAME. 0 or -ENAMETOOLONG. */
 int pins_path(const char *folder, const char *name, char ret[static PATH_MAX]);
 /* FOLDER/link-IFNAME; bpffs reserves dots in names, so that eth0.7 becomes eth0:7. */

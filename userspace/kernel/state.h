@@ -25,7 +25,7 @@ struct kernel {
 	struct turnpike_bpf *program; /* NULL: the null twin, and all below is empty */
 	struct kernel_options options;
 	char *pin_path; /* what options.pin_path points to */
-	bool pinned;	/* the folder is known to be on a bpffs, and is ours */
+	int folder;	/* holds the pin folder, see folder.h; -1: it is not ours */
 
 	struct flow_slot *slots; /* the map itself */
 	size_t slots_len;

@@ -10,6 +10,7 @@
 #include <linux/udp.h>
 
 #include "lib/checksum.h"
+#include "lib/maps.h"
 #include "lib/packet.h"
 #include "lib/send.h"
 #include "turnpike/wire.h"
@@ -97,6 +98,8 @@ static __always_inline enum flow_verdict form_take(struct packet *p)
 			return verdict;
 	} /* A Send indication was read when it was looked up. */
 	p->unsummed = !p->udp_check || p->udp_check == checksum_fold(pseudo);
+	if (p->unsummed && p->udp_check && generic)
+		return FLOW_VERDICT_UNFINISHED;
 	p->data_sum = (__u16)~p->udp_check + checksum_negate(pseudo + p->in.sport + p->in.dport +
 							     bpf_htons(udp_len) + p->around);
 	return VERDICT_NONE;

@@ -13,6 +13,7 @@
 #define TURNPIKE_BPF_MAPS_H
 
 #include <linux/bpf.h>
+#include <stdbool.h>
 
 #include <bpf/bpf_helpers.h>
 
@@ -96,5 +97,12 @@ struct {
 	__type(key, __u32);
 	__type(value, struct flow_about);
 } about SEC(".maps");
+
+/*
+ * Set by the daemon before it attaches generically anywhere. In generic mode a local sender's
+ * packet is a socket buffer that remembers where a device was to finish its checksum, and that it
+ * may be several datagrams; neither can be told or corrected from here, so it is passed up.
+ */
+volatile bool generic;
 
 #endif

@@ -54,6 +54,7 @@
 	X(STALE_SLOT, stale_slot, PASSED, "the slot changed while it was looked up")            \
 	X(EXPIRED, expired, PASSED, "the channel's or permission's time is over")               \
 	X(UNSUPPORTED, unsupported, PASSED, "the flow needs a conversion only the daemon does") \
+	X(UNFINISHED, unfinished, PASSED, "a local sender's checksum, in generic mode")         \
 	X(TTL, ttl, PASSED, "TTL or hop limit used up")                                         \
 	X(NO_NEXT_HOP, no_next_hop, PASSED, "the next hop is not resolved")                     \
 	X(NO_DEVICE, no_device, PASSED, "the next hop's interface is not one of the relay's")   \

@@ -72,6 +72,7 @@ static void run_rows(struct rig *rig, const struct path_row *rows, size_t count)
 		current_row = &rows[i];
 		paths_of_row = 0;
 		paths_for_each(rig, check_row);
+		rig->program->bss->generic = false;
 		if (!paths_of_row)
 			fail_msg("%s: for no path", rows[i].what);
 	}
@@ -222,6 +223,10 @@ ARRANGE(first_absent, first->absent = true;)
 ARRANGE(first_expired, first->slot.expires_ns = 1;)
 ARRANGE(first_stale, first->slot.generation ^= 1;)
 ARRANGE(first_from_self, first->slot.from_self = 1;)
+ARRANGE(unfinished, rig->program->bss->generic = true; frame->sum = FRAME_SUM_PSEUDO;)
+ARRANGE(finished, rig->program->bss->generic = true;)
+ARRANGE(no_sum_generic, rig->program->bss->generic = true;
+	if (path->from_family == FLOW_IPV4) frame->sum = FRAME_SUM_NONE;)
 ARRANGE(first_to_nowhere, first->slot.out.family = 5;)
 ARRANGE(first_form, first->slot.out.form = FLOW_FORM_INDICATION;)
 ARRANGE(first_to_bare, first->slot.out.form = FLOW_FORM_UDP;)
@@ -293,6 +298,9 @@ static const struct path_row refused_rows[] = {
 	{"on to a third allocation", TO_ALLOCATION, second_again, FLOW_VERDICT_NO_NEXT_HOP},
 	{"a peer's data to an allocation", FROM(FLOW_FORM_UDP), first_to_itself,
 	 FLOW_VERDICT_NO_NEXT_HOP},
+	{"unfinished checksum, generic mode", 0, unfinished, FLOW_VERDICT_UNFINISHED},
+	{"whole checksum, generic mode", 0, finished, 0},
+	{"no checksum, generic mode", 0, no_sum_generic, 0},
 	{"unresolved", 0, hop_gone, FLOW_VERDICT_NO_NEXT_HOP},
 	{"interface without the program", 0, hop_unknown, FLOW_VERDICT_NO_DEVICE},
 	{"three VLAN tags leave", 0, three_tags_out, FLOW_VERDICT_NO_NEXT_HOP},

@@ -230,7 +230,8 @@ def full_kernel_tables_leave_channels_on_sockets(bench):
     check(relay.counters()["flows_full"] > 0, "flows_full was not counted")
     says(relay, "full", "limits.allocations")
     flows = relay.ctl("status")["kernel"]["flows"]
-    equal(flows["used"], flows["size"], "flows that the kernel path holds")
+    # The permission gives its slot back: with channels on sockets it would change their form.
+    check(flows["used"] >= flows["size"] - 1, f"of the kernel's flows are used: {flows}")
 
 
 @case("no kernel.interfaces: those that carry the addresses are attached")

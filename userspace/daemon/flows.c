@@ -248,6 +248,37 @@ static void remove_item(struct flows *flows, enum item_kind kind, uint32_t numbe
 	item->live = false;
 }
 
+/* Whether a live channel of the allocation to that address has no slot for the peer's data. */
+static bool channel_lacks_slot(const struct flows *flows, const struct party *party,
+			       const struct addr *peer)
+{
+	const struct item *channels = flows->kinds[ITEM_CHANNEL].items;
+	uint32_t number = party->first[ITEM_CHANNEL];
+
+	for (; number != FLOWS_NONE; number = channels[number].next)
+		if (addr_same_ip(&channels[number].peer, peer) &&
+		    channels[number].slots[WAY_TO_CLIENT] == FLOWS_NONE)
+			return true;
+	return false;
+}
+
+/*
+ * A permission carries what has no channel. Where a channel's slot did not fit, its peer's data
+ * would go out as Data indications: so the permission leaves that peer's data to the daemon.
+ */
+static void withhold_grant(struct flows *flows, const struct party *party, const struct addr *peer,
+			   uint64_t now_ns)
+{
+	struct item *grants = flows->kinds[ITEM_GRANT].items;
+	uint32_t number = party->first[ITEM_GRANT];
+
+	for (; number != FLOWS_NONE; number = grants[number].next)
+		if (addr_same_ip(&grants[number].peer, peer))
+			uninstall(flows, &grants[number].slots[WAY_TO_CLIENT],
+				  &flows->parties[grants[number].allocation].gone[WAY_TO_CLIENT],
+				  now_ns);
+}
+
 void flows_set(struct flows *flows, const struct turn_flow *flow, uint64_t now_ns)
 {
 	const struct item fresh = {
@@ -284,6 +315,8 @@ void flows_set(struct flows *flows, const struct turn_flow *flow, uint64_t now_n
 		.from_self = item->own,
 	};
 	install(flows, party, &spec, now_ns, &item->slots[WAY_TO_CLIENT]);
+	if (item->slots[WAY_TO_CLIENT] == FLOWS_NONE)
+		withhold_grant(flows, party, &item->peer, now_ns);
 }
 
 void flows_remove(struct flows *flows, uint32_t flow, uint64_t now_ns)
@@ -306,6 +339,8 @@ void flows_set_grant(struct flows *flows, const struct turn_grant *grant, uint64
 	if (!item || !item->eligible)
 		return;
 	party = &flows->parties[grant->allocation];
+	if (channel_lacks_slot(flows, party, &item->peer))
+		return;
 	spec = (struct flow_spec){
 		.in = {grant->peer, grant->relayed, 0},
 		.out = {party->server, party->client, 0},

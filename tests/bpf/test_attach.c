@@ -12,9 +12,11 @@
 #include <bpf/libbpf.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,15 +114,22 @@ static void generic_interfaces_are_no_redirect_targets_beside_native_ones(void *
 	assert_int_equal(fixture_read_pin("devices", &here, &value), 0);
 }
 
-static void an_interface_that_does_not_exist_is_enodev(void **state)
+static void an_interface_that_does_not_exist_says_what_to_do(void **state)
 {
-	static const char *const names[] = {"tp-none", "a-name-that-is-too-long"};
+	static const struct {
+		const char *name, *reason;
+	} rows[] = {
+		{"tp-none", "no such interface: create it, or correct kernel.interfaces; it is "
+			    "attached when it appears"},
+		{"a-name-that-is-too-long", "no such interface: a name has at most 15 characters; "
+					    "correct kernel.interfaces"},
+	};
 	struct kernel_attachment got;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		assert_int_equal(kernel_attach(*state, names[i], &got), -ENODEV);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(kernel_attach(*state, rows[i].name, &got), -ENODEV);
 		assert_int_equal(got.mode, KERNEL_MODE_OFF);
-		assert_string_equal(got.reason, "no such interface");
+		assert_string_equal(got.reason, rows[i].reason);
 	}
 }
 
@@ -146,6 +155,46 @@ static void another_program_is_named_and_left_alone(void **state)
 	}
 	/* Once it is gone the interface may be asked for again. */
 	fixture_attach(*state, "tp-here", KERNEL_MODE_NATIVE);
+}
+
+/* What configs/turnpike.service leaves a daemon: with it names of programs cannot be read. */
+static int keep_the_units_capabilities(void)
+{
+	const uint64_t kept = 1ULL << CAP_BPF | 1ULL << CAP_PERFMON | 1ULL << CAP_NET_ADMIN;
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+		{(uint32_t)kept, (uint32_t)kept, 0},
+		{(uint32_t)(kept >> 32), (uint32_t)(kept >> 32), 0},
+	};
+
+	return (int)syscall(SYS_capset, &header, data);
+}
+
+static void a_program_whose_name_cannot_be_read_is_told_with_the_way_to_it(void **state)
+{
+	_cleanup_close_ int fd = fixture_load_other_program();
+	int ifindex = (int)if_nametoindex("tp-here"), status;
+	struct kernel_attachment got;
+	char expected[128];
+	pid_t pid;
+
+	assert_int_equal(bpf_xdp_attach(ifindex, fd, XDP_FLAGS_DRV_MODE, NULL), 0);
+	snprintf(expected, sizeof(expected),
+		 "its name cannot be read: Operation not permitted (bpftool prog show id %u)",
+		 fixture_program_on("tp-here"));
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (keep_the_units_capabilities() < 0)
+			_exit(2);
+		if (kernel_attach(*state, "tp-here", &got) == -EBUSY &&
+		    strstr(got.reason, expected))
+			_exit(0);
+		fprintf(stderr, "\"%s\" does not say \"%s\"\n", got.reason, expected);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* A daemon that attached to interfaces and died: its pins and links stay. */
@@ -231,8 +280,9 @@ int main(void)
 		fixture_test_opening(mode_native_stays_without_where_the_driver_refuses),
 		fixture_test(an_mtu_that_is_too_large_is_named_as_a_likely_cause),
 		fixture_test(generic_interfaces_are_no_redirect_targets_beside_native_ones),
-		fixture_test(an_interface_that_does_not_exist_is_enodev),
+		fixture_test(an_interface_that_does_not_exist_says_what_to_do),
 		fixture_test(another_program_is_named_and_left_alone),
+		fixture_test(a_program_whose_name_cannot_be_read_is_told_with_the_way_to_it),
 		fixture_test_opening(a_dead_daemons_link_is_taken_over_without_a_gap),
 		fixture_test_opening(a_dead_daemons_link_in_another_mode_is_replaced),
 		fixture_test_opening(a_dead_daemons_link_that_nobody_asks_for_is_let_go),

@@ -104,7 +104,7 @@ static void an_interface_that_vanishes_leaves_nothing_and_may_come_back(void **s
 	netns_run("ip link del tp-late");
 	assert_true(kernel_refresh_attachments(*state));
 	assert_int_equal(attachment(*state, "tp-late")->mode, KERNEL_MODE_OFF);
-	assert_string_equal(attachment(*state, "tp-late")->reason, "no such interface");
+	assert_non_null(strstr(attachment(*state, "tp-late")->reason, "no such interface"));
 	assert_int_equal(attachment(*state, "tp-late")->ifindex, 0);
 	assert_false(fixture_has_pin("link-tp-late"));
 	assert_false(is_device(before));

@@ -76,12 +76,25 @@ static void a_reason_without_an_end_is_cut_to_fit(void **state)
 	assert_says(&problem, "Invalid argument");
 }
 
+/* Whether for lack of privileges or because there is no such program. */
+static void a_program_that_cannot_be_looked_at_is_told_with_the_way_to_it(void **state)
+{
+	struct kernel_problem problem = {""};
+
+	(void)state;
+	problem_of_other_program(UINT32_MAX, problem.text, sizeof(problem.text));
+	assert_says(&problem, "id 4294967295, its name cannot be read: ");
+	assert_says(&problem, "bpftool prog show id 4294967295");
+	assert_says(&problem, "left alone");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_verifier_refuses_is_no_lack_of_memory),
 		cmocka_unit_test(maps_that_do_not_fit_name_the_key_to_lower),
 		cmocka_unit_test(a_reason_without_an_end_is_cut_to_fit),
+		cmocka_unit_test(a_program_that_cannot_be_looked_at_is_told_with_the_way_to_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

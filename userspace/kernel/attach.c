@@ -347,7 +347,9 @@ static int attach(struct kernel *kernel, struct kernel_attachment *attachment,
 		return -EOPNOTSUPP;
 	}
 	if (!link->ifindex) {
-		snprintf(attachment->reason, sizeof(attachment->reason), "no such interface");
+		snprintf(attachment->reason, sizeof(attachment->reason),
+			 "no such interface: create it, or correct kernel.interfaces; it is "
+			 "attached when it appears");
 		return -ENODEV;
 	}
 	err = keep_folder(kernel, attachment);
@@ -369,7 +371,10 @@ int kernel_attach(struct kernel *kernel, const char *ifname, struct kernel_attac
 	*ret = (struct kernel_attachment){.mode = KERNEL_MODE_OFF};
 	snprintf(ret->name, sizeof(ret->name), "%s", ifname);
 	if (strlen(ifname) >= IF_NAMESIZE) {
-		snprintf(ret->reason, sizeof(ret->reason), "no such interface");
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "no such interface: a name has at most %d characters; correct "
+			 "kernel.interfaces",
+			 IF_NAMESIZE - 1);
 		return -ENODEV;
 	}
 	attachment = add_attachment(kernel, ifname);

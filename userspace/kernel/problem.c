@@ -224,15 +224,36 @@ void problem_of_attach(const char *mode, int err, char *ret, size_t size)
 		snprintf(ret, size, "%s XDP failed: %s", mode, strerror(-err));
 }
 
+/* Needs CAP_SYS_ADMIN, which a daemon in its systemd unit lacks. 0 or -errno. */
+static int program_name(uint32_t id, char ret[static BPF_OBJ_NAME_LEN])
+{
+	struct bpf_prog_info info = {0};
+	_cleanup_close_ int fd = -1;
+	__u32 len = sizeof(info);
+	int err = bpf_prog_get_fd_by_id(id);
+
+	if (err < 0)
+		return err;
+	fd = err;
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (!err)
+		snprintf(ret, BPF_OBJ_NAME_LEN, "%s", info.name[0] ? info.name : "(none)");
+	return err;
+}
+
 void problem_of_other_program(uint32_t id, char *ret, size_t size)
 {
-	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
-	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
+	char name[BPF_OBJ_NAME_LEN];
+	int err = program_name(id, name);
 
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || !info.name[0])
-		snprintf(info.name, sizeof(info.name), "?");
-	snprintf(ret, size,
-		 "another XDP program is attached: id %u, name %s (bpftool net); it is left alone",
-		 id, info.name);
+	if (err)
+		snprintf(ret, size,
+			 "another XDP program is attached: id %u, its name cannot be read: %s "
+			 "(bpftool prog show id %u); it is left alone",
+			 id, strerror(-err), id);
+	else
+		snprintf(ret, size,
+			 "another XDP program is attached: id %u, name %s (bpftool net); it is "
+			 "left alone",
+			 id, name);
 }

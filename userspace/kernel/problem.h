@@ -31,7 +31,7 @@ int problem_of_load(struct kernel_problem *problem, int err, uint32_t slots, con
 void problem_of_native(const char *ifname, int err, char *ret, size_t size);
 /* Why there is no XDP at all on an interface. */
 void problem_of_attach(const char *mode, int err, char *ret, size_t size);
-/* Which program is in the way: its id and name. */
+/* Which program is in the way: its id, and its name or how to see it. */
 void problem_of_other_program(uint32_t id, char *ret, size_t size);
 
 /* Those of CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON that this process lacks; empty if none. */

@@ -40,11 +40,11 @@ static int set_sizes(struct turnpike_bpf *program, const struct kernel_options *
 		{program->maps.devices, MAX_DEVICES},
 		{program->maps.owned, MAX_OWNED},
 		/* No map is empty. */
-		{bpf_object__find_map_by_name(program->obj, "buckets"), MAX(options->buckets, 1U)},
+		{program->maps.buckets, MAX(options->buckets, 1U)},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		int err = sizes[i].map ? bpf_map__set_max_entries(sizes[i].map, sizes[i].size) : 0;
+		int err = bpf_map__set_max_entries(sizes[i].map, sizes[i].size);
 
 		if (err)
 			return err;
@@ -68,8 +68,6 @@ static int map_array(const struct bpf_map *map, size_t value_size, void **ret, s
 
 static int map_arrays(struct kernel *kernel)
 {
-	const struct bpf_map *buckets_map = bpf_object__find_map_by_name(kernel->program->obj,
-									 "buckets");
 	void *slots = NULL, *hops = NULL, *buckets = NULL;
 	int err = map_array(kernel->program->maps.slots, sizeof(struct flow_slot), &slots,
 			    &kernel->slots_len);
@@ -79,8 +77,8 @@ static int map_arrays(struct kernel *kernel)
 		err = map_array(kernel->program->maps.nexthops, sizeof(struct flow_next_hop), &hops,
 				&kernel->next_hop_len);
 	kernel->next_hop_map = hops;
-	if (!err && buckets_map)
-		err = map_array(buckets_map, sizeof(struct flow_bucket), &buckets,
+	if (!err)
+		err = map_array(kernel->program->maps.buckets, sizeof(struct flow_bucket), &buckets,
 				&kernel->buckets_len);
 	kernel->buckets = buckets;
 	if (!err)

@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <uthash.h>
 
@@ -111,18 +112,47 @@ static void relay_close(struct conductor *c, int fd)
 	close(fd);
 }
 
+/* True for one of the last descriptors. The limit may be changed from outside at any time. */
+static bool is_reserve(int fd)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	       (rlim_t)fd + CONDUCTOR_DESCRIPTOR_RESERVE >= limit.rlim_cur;
+}
+
+/* The kernel gives the lowest descriptor that is free, so a high one means that few are left. */
+static int open_relay_socket(const struct addr *internal)
+{
+	_cleanup_close_ int fd = udp_open(internal, false, RELAY_BUFFER);
+
+	if (fd < 0)
+		return fd;
+	return is_reserve(fd) ? -EMFILE : TAKE_FD(fd);
+}
+
+static const char *remedy_of_open(int err)
+{
+	if (err == -EMFILE)
+		return " remedy=\"raise LimitNOFILE (ulimit -n)\"";
+	if (err == -EACCES)
+		return " remedy=\"ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or change "
+		       "relay.ports\"";
+	return "";
+}
+
 /* Binds one relay port, or two in a row: both or none. */
 static void open_relay(struct conductor *c, const struct turn_action *action,
 		       struct turn_relay_result *ret)
 {
 	struct addr next = action->open_relay.internal;
-	_cleanup_close_ int relay = udp_open(&action->open_relay.internal, false, RELAY_BUFFER);
+	_cleanup_close_ int relay = open_relay_socket(&action->open_relay.internal);
 	_cleanup_close_ int reserved = -1;
 
 	*ret = (struct turn_relay_result){.relay = -1, .reserved = -1};
 	next.port++;
 	if (relay >= 0 && action->open_relay.pair)
-		reserved = udp_open(&next, false, RELAY_BUFFER);
+		reserved = open_relay_socket(&next);
 	if (relay < 0 || (action->open_relay.pair && reserved < 0)) {
 		ret->error = relay < 0 ? relay : reserved;
 		return;
@@ -151,10 +181,7 @@ static void carry_out_open_relay(struct conductor *c, const struct turn_now *now
 		    log_limit_allow(&c->socket_limit, now->mono_ns, &suppressed))
 			log_warning("relay: bind failed addr=%s err=%s%s",
 				    ADDR_TEXT(&action->open_relay.internal),
-				    strerror(-result.error),
-				    result.error == -EMFILE
-					    ? " remedy=\"raise LimitNOFILE (ulimit -n)\""
-					    : "");
+				    strerror(-result.error), remedy_of_open(result.error));
 	}
 	fill_entropy(&c->entropy);
 	turn_relay_opened(c->turn, now, &c->entropy, action->open_relay.ticket, &result,

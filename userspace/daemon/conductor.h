@@ -28,6 +28,12 @@ struct conductor_counters {
 #undef X
 };
 
+/*
+ * The last descriptors that the process may have are not for relay ports: what clients can use up
+ * would keep the control socket, and whatever else opens a file now and then, from working.
+ */
+#define CONDUCTOR_DESCRIPTOR_RESERVE 32
+
 struct conductor;
 
 /*

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "control/server.h"
+#include "daemon/conductor.h"
 #include "daemon/report.h"
 #include "daemon/worker.h"
 #include "io/udp.h"
@@ -23,6 +24,11 @@
  * three addresses of peers, two channels both ways. */
 #define SLOTS_PER_ALLOCATION 8
 #define NEXT_HOPS_PER_WORKER 8192
+
+/* Descriptors that are open all the time: control socket, signals, maps and programs with their
+ * links; and each worker's event loop, route and neighbour sockets. Rounded up. */
+#define OWN_DESCRIPTORS	   128
+#define WORKER_DESCRIPTORS 16
 
 struct relay_server {
 	const struct config *config;
@@ -106,6 +112,16 @@ static int make_turn_config(struct relay_server *s)
 	return 0;
 }
 
+static const char *remedy_of_listen(int err)
+{
+	if (err == -EADDRINUSE)
+		return " remedy=\"another server has this port: stop it, or change listen\"";
+	if (err == -EACCES)
+		return " remedy=\"ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or change "
+		       "listen\"";
+	return "";
+}
+
 /*
  * The workers' sockets share their ports, so they would share them with another daemon too. One
  * socket that does not share tells whether somebody is there.
@@ -118,19 +134,27 @@ static int check_listeners_free(const struct plan *plan)
 		if (fd >= 0)
 			continue;
 		log_error("listen: cannot bind addr=udp:%s err=%s%s", ADDR_TEXT(&plan->listen[i]),
-			  strerror(-fd),
-			  fd == -EADDRINUSE ? " remedy=\"another server has this port: stop it, or "
-					      "change listen\""
-					    : "");
+			  strerror(-fd), remedy_of_listen(fd));
 		return fd;
 	}
 	return 0;
 }
 
-/* One descriptor per relay port, and some for everything else. */
-static void raise_descriptor_limit(const struct config *config)
+/* Two for an allocation of both families or a pair of ports; no more than there are ports. */
+static rlim_t relay_ports_max(const struct relay_server *s)
 {
-	rlim_t wanted = (rlim_t)config->limits.allocations + 1024;
+	const struct ports_config *relay = &s->plan->relay;
+
+	return MIN(2 * (rlim_t)s->config->limits.allocations,
+		   (rlim_t)relay->count * (relay->last - relay->first + 1u));
+}
+
+/* One descriptor per relay port, the reserve, and what everything else has open all the time. */
+static void raise_descriptor_limit(const struct relay_server *s)
+{
+	rlim_t ports = relay_ports_max(s);
+	rlim_t wanted = ports + CONDUCTOR_DESCRIPTOR_RESERVE + OWN_DESCRIPTORS +
+			s->plan->workers * (WORKER_DESCRIPTORS + (rlim_t)s->plan->listen_count);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -142,10 +166,11 @@ static void raise_descriptor_limit(const struct config *config)
 		return;
 	limit.rlim_cur = MIN(wanted, limit.rlim_max);
 	setrlimit(RLIMIT_NOFILE, &limit);
-	log_warning("limits: descriptors allow %llu relay ports, limits.allocations is %u "
-		    "remedy=\"raise LimitNOFILE (ulimit -n) to %llu\"",
-		    (unsigned long long)limit.rlim_cur, config->limits.allocations,
-		    (unsigned long long)wanted);
+	log_warning("limits: descriptors allow at most %llu relay ports, limits.allocations and "
+		    "relay.ports ask for %llu remedy=\"raise LimitNOFILE (ulimit -n) to %llu\"",
+		    (unsigned long long)(limit.rlim_cur -
+					 MIN(limit.rlim_cur, CONDUCTOR_DESCRIPTOR_RESERVE)),
+		    (unsigned long long)ports, (unsigned long long)wanted);
 }
 
 static void own_addresses(struct relay_server *s)
@@ -304,7 +329,7 @@ static int start(struct relay_server *s, struct event_base *base)
 		err = make_turn_config(s);
 	if (err < 0)
 		return err;
-	raise_descriptor_limit(s->config);
+	raise_descriptor_limit(s);
 	err = watch_links(s, base);
 	if (err == 0)
 		err = open_kernel(s);

@@ -61,11 +61,28 @@ int automatic_configure(struct config *config)
 	return config->auth.users[0].name && config->auth.users[0].password ? 0 : -ENOMEM;
 }
 
+/* The socket and the pins are root's: whoever became root by sudo needs it again. */
+static const char *sudo_prefix(void)
+{
+	return geteuid() == 0 && getenv("SUDO_USER") ? "sudo " : "";
+}
+
+/* Without a kernel path nothing is pinned. */
+static bool has_pins(const struct config *config)
+{
+	char path[CONFIG_PATH_MAX + sizeof("/stats")];
+
+	snprintf(path, sizeof(path), "%s/stats", config->kernel.pin_path);
+	return access(path, F_OK) == 0;
+}
+
 void automatic_print(const struct config *config, const struct plan *plan, const char *program,
 		     FILE *out)
 {
 	const char *slash = strrchr(program, '/');
 	int folder = slash ? (int)(slash + 1 - program) : 0;
+	const char *sudo = sudo_prefix();
+	const char *socket = config->control.socket;
 
 	fprintf(out, "\nPaste this into your WebRTC application:\n\n  iceServers: [{\n    urls: [");
 	for (size_t i = 0; i < plan->listen_count; i++)
@@ -75,11 +92,12 @@ void automatic_print(const struct config *config, const struct plan *plan, const
 		config->auth.users[0].name, config->auth.users[0].password);
 	fprintf(out,
 		"\nLook at it from another terminal:\n\n"
-		"  %.*sturnpikectl --socket %s status\n"
-		"  %.*sturnpikectl --socket %s allocations\n"
-		"  bpftool map dump pinned %s/stats\n"
-		"\nCtrl-C ends it and leaves nothing behind.\n\n",
-		folder, program, config->control.socket, folder, program, config->control.socket,
-		config->kernel.pin_path);
+		"  %s%.*sturnpikectl --socket %s status\n"
+		"  %s%.*sturnpikectl --socket %s allocations\n",
+		sudo, folder, program, socket, sudo, folder, program, socket);
+	if (has_pins(config))
+		fprintf(out, "  %sbpftool map dump pinned %s/stats\n", sudo,
+			config->kernel.pin_path);
+	fprintf(out, "\nCtrl-C ends it and leaves nothing behind.\n\n");
 	fflush(out);
 }

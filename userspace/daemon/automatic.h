@@ -16,7 +16,8 @@ int automatic_configure(struct config *config);
 
 /*
  * Prints an iceServers entry to paste, and how to look at the relay: program is how turnpiked was
- * called, and turnpikectl is expected beside it.
+ * called, and turnpikectl is expected beside it. To be called once the relay serves: what is said
+ * of the kernel path is what is there by then.
  */
 void automatic_print(const struct config *config, const struct plan *plan, const char *program,
 		     FILE *out);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/macros.h"
 #include "net/net.h"
 
@@ -92,6 +93,16 @@ static void watching_needs_no_privilege_and_some_room(void **state)
 	net_close(&net);
 }
 
+static void a_watcher_of_addresses_is_silent_while_none_changes(void **state)
+{
+	_cleanup_close_ int fd = -1;
+
+	(void)state;
+	assert_int_equal(net_watch_addresses(&fd), 0);
+	assert_true(fd >= 0);
+	assert_false(net_addresses_changed(fd));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +111,7 @@ int main(void)
 		cmocka_unit_test(every_address_has_a_family_and_an_interface),
 		cmocka_unit_test(families_do_not_mix_in_a_route_question),
 		cmocka_unit_test(watching_needs_no_privilege_and_some_room),
+		cmocka_unit_test(a_watcher_of_addresses_is_silent_while_none_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,11 +250,11 @@ int plan_make(const struct config *config, const char *path, FILE *errors, struc
 	plan_relay(&m);
 	plan_interfaces(&m);
 	ret->workers = config->workers ? config->workers : usable_cpus();
-	ret->own = calloc(m.host.count + 1, sizeof(*ret->own));
-	if (!ret->own)
-		return -ENOMEM;
-	for (size_t i = 0; i < m.host.count; i++)
-		ret->own[ret->own_count++] = addresses[i].addr;
+	err = net_list_own(&ret->own, &ret->own_count);
+	if (err < 0) {
+		complain(&m, NULL, "the host's addresses cannot be read: %s", strerror(-err));
+		return -EINVAL;
+	}
 	return m.failed ? -EINVAL : 0;
 }
 

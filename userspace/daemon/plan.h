@@ -20,7 +20,7 @@ struct plan {
 	char interfaces[CONFIG_INTERFACES_MAX][IF_NAMESIZE];
 	size_t interface_count;
 	uint32_t workers;
-	/* The host's own addresses, for the peer policy. */
+	/* What leads to the host itself (net_list_own), for the peer policy. */
 	struct addr *own;
 	size_t own_count;
 };

@@ -19,6 +19,9 @@
 /* An address of this host and the link that carries it. */
 struct net_address {
 	struct addr addr; /* port 0 */
+	uint8_t prefix_len;
+	struct addr far_end;   /* of a point-to-point link, whose prefix it is; or ADDR_NONE */
+	struct addr broadcast; /* as it was set; family ADDR_NONE if it was not */
 	unsigned int ifindex;
 	char ifname[IF_NAMESIZE];
 	bool up;     /* link is up */
@@ -27,6 +30,12 @@ struct net_address {
 
 /* All addresses of this host, loopback included. The array is the caller's to free. 0 or -errno. */
 int net_list_addresses(struct net_address **ret, size_t *ret_count);
+/*
+ * Every destination that its addresses make this host take as its own: these, the broadcast and
+ * network addresses of their IPv4 prefixes, the subnet-router anycast addresses of their IPv6
+ * prefixes. Some may be there twice. The array is the caller's to free. 0 or -errno.
+ */
+int net_list_own(struct addr **ret, size_t *ret_count);
 
 /*
  * Where UDP packets to dst leave: interface, and the source address the host would choose (src may
@@ -65,6 +74,9 @@ int net_query_bottom_link(const char *name, struct net_link *ret);
 int net_watch_links(int *ret_fd);
 /* Reads what is there, without blocking. True if there was anything. */
 bool net_links_changed(int fd);
+/* The same for addresses: they came, went, or got another lifetime. */
+int net_watch_addresses(int *ret_fd);
+bool net_addresses_changed(int fd);
 
 /* A VLAN tag, both in host order: 0x8100 or 0x88a8; the VLAN's number and its priority. */
 struct net_tag {

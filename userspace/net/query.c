@@ -57,11 +57,15 @@ static void take_address(void *ctx, const struct nlmsghdr *answer)
 	if (!item || mnl_nlmsg_get_payload_len(answer) < sizeof(*info))
 		return;
 	netlink_attributes(answer, sizeof(*info), tb, IFA_FLAGS);
-	*item = (struct net_address){.ifindex = info->ifa_index};
+	*item = (struct net_address){.ifindex = info->ifa_index, .prefix_len = info->ifa_prefixlen};
+	netlink_addr(tb[IFA_BROADCAST], info->ifa_family, &item->broadcast);
 	/* On a point-to-point link IFA_ADDRESS is the other end's and IFA_LOCAL ours. */
 	if (!netlink_addr(tb[IFA_LOCAL], info->ifa_family, &item->addr) &&
 	    !netlink_addr(tb[IFA_ADDRESS], info->ifa_family, &item->addr))
 		return;
+	if (netlink_addr(tb[IFA_ADDRESS], info->ifa_family, &item->far_end) &&
+	    addr_same_ip(&item->far_end, &item->addr))
+		item->far_end = (struct addr){0};
 	flags = tb[IFA_FLAGS] ? netlink_u32(tb[IFA_FLAGS]) : info->ifa_flags;
 	item->global = info->ifa_scope == RT_SCOPE_UNIVERSE && !(flags & unusable);
 	list->count++;

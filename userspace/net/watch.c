@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * That links changed, for those who ask the kernel themselves how. Keeps nothing.
+ * That links or addresses changed, for those who ask the kernel themselves how. Keeps nothing.
  */
 #include <errno.h>
 #include <linux/netlink.h>
@@ -13,9 +13,9 @@
 /* Of one call; the descriptor stays readable for the rest. */
 #define READS_PER_CALL 1024
 
-int net_watch_links(int *ret_fd)
+static int watch(uint32_t groups, int *ret_fd)
 {
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
 	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 					NETLINK_ROUTE);
 
@@ -25,7 +25,17 @@ int net_watch_links(int *ret_fd)
 	return 0;
 }
 
-bool net_links_changed(int fd)
+int net_watch_links(int *ret_fd)
+{
+	return watch(RTMGRP_LINK, ret_fd);
+}
+
+int net_watch_addresses(int *ret_fd)
+{
+	return watch(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR, ret_fd);
+}
+
+static bool read_all(int fd)
 {
 	bool changed = false;
 	char byte;
@@ -45,4 +55,14 @@ bool net_links_changed(int fd)
 		}
 	}
 	return changed;
+}
+
+bool net_links_changed(int fd)
+{
+	return read_all(fd);
+}
+
+bool net_addresses_changed(int fd)
+{
+	return read_all(fd);
 }

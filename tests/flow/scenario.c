@@ -319,6 +319,29 @@ void scenario_peer_input(struct scenario *s, const struct addr *relay_internal, 
 	carry_out(s, s->sockets[handle].worker);
 }
 
+void scenario_set_own(struct scenario *s, const char *const addresses[])
+{
+	struct addr own[8];
+	size_t count = 0;
+
+	for (; addresses[count]; count++) {
+		assert_true(count < ARRAY_SIZE(own));
+		own[count] = ip_of(addresses[count]);
+	}
+	for (int i = 0; i < SCENARIO_WORKERS; i++) {
+		bool more = true;
+
+		assert_int_equal(turn_set_own(s->turn[i], own, count), 0);
+		while (more) {
+			s->event_count = s->bytes_used = 0;
+			more = turn_end_denied(s->turn[i], &s->out);
+			carry_out(s, i);
+		}
+	}
+	/* Only the copy counts. */
+	memset(own, 0, sizeof(own));
+}
+
 void scenario_peer_error(struct scenario *s, const struct addr *relay_internal, const char *peer,
 			 uint8_t type, uint8_t code, uint32_t mtu)
 {

@@ -155,6 +155,8 @@ void scenario_input(struct scenario *s, const struct client *c, struct span byte
 /* A datagram from outside to a relay socket. */
 void scenario_peer_input(struct scenario *s, const struct addr *relay_internal, const char *peer,
 			 struct span data);
+/* The host has these addresses from now on, as text, NULL at the end. Events are the last batch. */
+void scenario_set_own(struct scenario *s, const char *const addresses[]);
 /* An ICMP error about what a relay socket sent to a peer. */
 void scenario_peer_error(struct scenario *s, const struct addr *relay_internal, const char *peer,
 			 uint8_t type, uint8_t code, uint32_t mtu);

@@ -189,6 +189,82 @@ static void a_wrapped_relay_address_is_no_relay_address(void **state)
 	scenario_free(&s);
 }
 
+static const char *const with_the_peer[] = {"192.0.2.1", "2001:db8::1", "198.51.100.9", NULL};
+
+static void a_peer_whose_address_becomes_the_hosts_own_is_none_any_more(void **state)
+{
+	struct scenario *s = scenario_new(NULL);
+	struct pair p = make_pair(s, 1);
+
+	(void)state;
+	assert_success(scenario_bind(s, &p.alice, 0x4000, "198.51.100.9:5000"));
+	assert_success(scenario_permit(s, &p.bob, "198.51.100.9:1"));
+	assert_success(scenario_permit(s, &p.alice, "198.51.100.10:1"));
+	assert_success(scenario_bind(s, &p.alice, 0x4001, text_of(p.b)));
+	scenario_set_own(s, with_the_peer);
+	/* The kernel path forgets it at once, and what stays is left alone. */
+	assert_int_equal(scenario_live_flows(s), 1);
+	assert_int_equal(scenario_live_grants(s), 2);
+	assert_int_equal(scenario_counter(s, peers_withdrawn), 3);
+	scenario_channel_data(s, &p.alice, 0x4000, "x");
+	assert_int_equal(s->event_count, 0);
+	scenario_send_indication(s, &p.bob, "198.51.100.9:5000", "x");
+	assert_int_equal(s->event_count, 0);
+	scenario_peer_input(s, &p.a, "198.51.100.9:5000", span_make("x", 1));
+	assert_int_equal(s->event_count, 0);
+	scenario_send_indication(s, &p.alice, "198.51.100.10:1", "x");
+	assert_int_equal(scenario_count(s, TURN_SEND_PEER), 1);
+	scenario_channel_data(s, &p.alice, 0x4001, "x");
+	assert_int_equal(scenario_count(s, TURN_SEND_PEER), 1);
+	/* It cannot be had again, in any form. */
+	assert_code(scenario_permit(s, &p.alice, "198.51.100.9:1"), 403);
+	assert_code(scenario_bind(s, &p.alice, 0x4002, "198.51.100.9:5000"), 403);
+	scenario_run(s, 4000);
+	assert_int_equal(scenario_open_sockets(s), 0);
+	scenario_free(&s);
+}
+
+static void an_address_that_leaves_the_host_may_be_a_peer_again(void **state)
+{
+	static const char *const without[] = {"192.0.2.1", "2001:db8::1", NULL};
+	struct scenario *s = scenario_new(NULL);
+	struct client c = client_make(alices, "alice");
+
+	(void)state;
+	assert_success(scenario_allocate(s, &c));
+	scenario_set_own(s, with_the_peer);
+	assert_code(scenario_permit(s, &c, "198.51.100.9:1"), 403);
+	scenario_set_own(s, without);
+	assert_success(scenario_permit(s, &c, "198.51.100.9:1"));
+	scenario_free(&s);
+}
+
+/* More than one list of actions holds. */
+static void thousands_of_channels_to_a_new_own_address_are_ended(void **state)
+{
+	struct scenario *s = scenario_new(&(struct options){.channels = 1024});
+	struct client c[4];
+
+	(void)state;
+	for (uint16_t i = 0; i < ARRAY_SIZE(c); i++) {
+		c[i] = client_make(alices, "alice");
+		c[i].from.tuple.client.port = (uint16_t)(40000 + i);
+		assert_success(scenario_allocate(s, &c[i]));
+		for (uint16_t n = 0; n < 1024; n++) {
+			struct addr peer = addr_of("198.51.100.9:1");
+
+			peer.port = (uint16_t)(1 + n);
+			assert_success(
+				scenario_bind(s, &c[i], (uint16_t)(0x4000 + n), text_of(peer)));
+		}
+	}
+	assert_int_equal(scenario_live_flows(s), 4096);
+	scenario_set_own(s, with_the_peer);
+	assert_int_equal(scenario_live_flows(s), 0);
+	assert_int_equal(scenario_live_grants(s), 0);
+	scenario_free(&s);
+}
+
 static void behind_a_nat_clients_see_and_use_the_external_address(void **state)
 {
 	struct scenario *s = scenario_new(&(struct options){.external = "203.0.113.1"});
@@ -298,6 +374,9 @@ int main(void)
 		cmocka_unit_test(of_the_relays_own_ports_only_allocations_are_peers),
 		cmocka_unit_test(when_the_other_allocation_ends_its_port_is_no_peer_any_more),
 		cmocka_unit_test(a_wrapped_relay_address_is_no_relay_address),
+		cmocka_unit_test(a_peer_whose_address_becomes_the_hosts_own_is_none_any_more),
+		cmocka_unit_test(an_address_that_leaves_the_host_may_be_a_peer_again),
+		cmocka_unit_test(thousands_of_channels_to_a_new_own_address_are_ended),
 		cmocka_unit_test(behind_a_nat_clients_see_and_use_the_external_address),
 		cmocka_unit_test(
 			behind_a_nat_an_allocations_data_is_shown_from_its_external_address),

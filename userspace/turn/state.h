@@ -158,6 +158,7 @@ struct turn {
 	struct allocation **timers;	/* binary heap by due_ns */
 	uint32_t timer_count, room;	/* room: of numbered and timers */
 	uint32_t allocation_count;
+	struct addr *own;		 /* what config.peers.own points to */
 	struct quota *quota, *own_quota; /* own_quota: NULL if it is shared */
 	uint32_t ns_per_kib;		 /* what 1024 bytes cost; 0: no limit of bandwidth */
 	struct ids allocation_ids, flow_ids, grant_ids;

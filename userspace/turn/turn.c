@@ -65,8 +65,11 @@ int turn_new(const struct turn_config *config, struct turn **ret)
 		return -ENOMEM;
 	turn->config = *config;
 	turn->ns_per_kib = bandwidth_cost(config->bandwidth_bps);
-	r = use_quota(turn);
+	r = turn_set_own(turn, config->peers.own, config->peers.own_count);
+	if (r == 0)
+		r = use_quota(turn);
 	if (r < 0) {
+		free(turn->own);
 		free(turn);
 		return r;
 	}
@@ -85,6 +88,7 @@ void turn_free(struct turn **turn)
 	ids_clear(&t->allocation_ids);
 	ids_clear(&t->flow_ids);
 	ids_clear(&t->grant_ids);
+	free(t->own);
 	free(t->numbered);
 	free(t->timers);
 	quota_free(&t->own_quota);

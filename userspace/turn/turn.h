@@ -58,6 +58,7 @@
 	X(allocations_expired, "allocations that ran out")                                         \
 	X(allocations_deleted, "allocations that their client ended")                              \
 	X(peers_denied, "peers refused by policy")                                                 \
+	X(peers_withdrawn, "permissions and channels ended: the peer became an own address")       \
 	X(refused_ports_ipv4, "relayed IPv4 addresses refused: no free port in relay.ports")       \
 	X(refused_ports_ipv6, "relayed IPv6 addresses refused: no free port in relay.ports")       \
 	X(refused_binds, "relayed addresses refused: ports were free but could not be bound")      \
@@ -264,8 +265,8 @@ static inline void turn_actions_clear(struct turn_actions *actions)
 
 struct turn;
 
-/* Copies config; what it points to must outlive the result. 0, -EINVAL (a limit of 0, more than
- * 1024 channels or permissions) or -ENOMEM. */
+/* Copies config and the own addresses in it; what else it points to must outlive the result. 0,
+ * -EINVAL (a limit of 0, more than 1024 channels or permissions) or -ENOMEM. */
 int turn_new(const struct turn_config *config, struct turn **ret);
 /* Forgets everything and gives the ports back; relays are the driver's to close (it knows them
  * all), and reservations are still in the ports. Takes NULL. */
@@ -303,6 +304,17 @@ struct turn_relay_result {
 void turn_relay_opened(struct turn *turn, const struct turn_now *now, struct entropy *entropy,
 		       uint32_t ticket, const struct turn_relay_result *result,
 		       struct turn_actions *out);
+
+/*
+ * The host has these own addresses from now on; copied. What is permitted already is ended by
+ * turn_end_denied. 0, or -ENOMEM and nothing has changed.
+ */
+int turn_set_own(struct turn *turn, const struct addr *own, size_t count);
+/*
+ * Ends the permissions and channels whose peer the policy denies by now. Returns true if there was
+ * more than fits in the actions: carry them out, clear, and call again.
+ */
+bool turn_end_denied(struct turn *turn, struct turn_actions *out);
 
 /*
  * Expires what is due. Returns true if there was more than fits in the actions: carry them out,

@@ -11,63 +11,8 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "base/cleanup.h"
-#include "base/macros.h"
-#include "config/config.h"
-
-/* Lines 1 and 2 of most rows. */
-#define GOOD "realm: r\nauth: {users: {a: b}}\n"
-
-/* Reads a file of len bytes. The errors come back without the file's name in front. */
-static int read_bytes(const char *yaml, size_t len, char *ret_errors, size_t size)
-{
-	_cleanup_close_ int fd = memfd_create("tp-config", MFD_CLOEXEC);
-	_cleanup_free_ char *text = NULL;
-	size_t text_len = 0;
-	struct config c;
-	char path[32];
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, yaml, len), (ssize_t)len);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-
-	FILE *errors = open_memstream(&text, &text_len);
-
-	config_init(&c);
-	int err = config_read(path, errors, &c);
-
-	config_free(&c);
-	fclose(errors);
-	ret_errors[0] = '\0';
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		size_t used = strlen(ret_errors);
-
-		if (strncmp(line, path, strlen(path)) != 0 || line[strlen(path)] != ':')
-			fail_msg("a line that does not begin with the file: %s", line);
-		snprintf(ret_errors + used, size - used, "%s\n", line + strlen(path) + 1);
-	}
-	return err;
-}
-
-struct row {
-	const char *yaml;
-	const char *errors; /* all of them */
-};
-
-static void check_rows(const struct row *rows, size_t count)
-{
-	char errors[8192];
-
-	for (size_t i = 0; i < count; i++) {
-		int err = read_bytes(rows[i].yaml, strlen(rows[i].yaml), errors, sizeof(errors));
-
-		if (err != -EINVAL || strcmp(errors, rows[i].errors) != 0)
-			fail_msg("returned %d for:\n%sexpected:\n%sgot:\n%s", err, rows[i].yaml,
-				 rows[i].errors, errors);
-	}
-}
+#include "config_rows.h"
 
 static void unknown_keys_name_the_nearest_and_the_allowed_ones(void **state)
 {
@@ -287,88 +232,6 @@ static void addresses_that_cannot_be_served_are_refused_with_the_reason(void **s
 		snprintf(expected, sizeof(expected), "3:21: relay.addresses: %s\n", rows[i].reason);
 		check_rows(&(struct row){yaml, expected}, 1);
 	}
-}
-
-static void external_addresses_must_fit_their_relay_addresses(void **state)
-{
-	static const struct row rows[] = {
-		{GOOD "relay: {external: {192.0.2.1: \"2001:db8::1\"}}\n",
-		 "3:31: relay.external: 2001:db8::1 is of another family than 192.0.2.1; allowed: "
-		 "IPv4 to IPv4, IPv6 to IPv6\n"},
-		{GOOD "relay: {addresses: [192.0.2.1], external: {192.0.2.2: 203.0.113.1}}\n",
-		 "3:44: relay.external: 192.0.2.2 is no relay address; allowed: those of "
-		 "relay.addresses\n"},
-		{GOOD "listen: [udp: 192.0.2.1:1]\nrelay: {external: {192.0.2.2: 203.0.113.1}}\n",
-		 "4:20: relay.external: 192.0.2.2 is no relay address; allowed: those of "
-		 "listen\n"},
-		{GOOD "relay: {external: {192.0.2.1: 203.0.113.1, 192.0.2.2: 203.0.113.1}}\n",
-		 "3:55: relay.external: 203.0.113.1 is the external address of 192.0.2.1 already; "
-		 "allowed: one relay address for each\n"},
-		{GOOD "relay: {addresses: [192.0.2.1, 192.0.2.2], external: {192.0.2.1: "
-		      "192.0.2.2}}\n",
-		 "3:66: relay.external: 192.0.2.2 is a relay address itself; allowed: addresses "
-		 "that this host does not relay on\n"},
-		{GOOD "listen: [udp: 192.0.2.1:1, udp: 192.0.2.2:1]\n"
-		      "relay: {external: {192.0.2.1: 192.0.2.2, 192.0.2.2: 192.0.2.1}}\n",
-		 "4:31: relay.external: 192.0.2.2 is a relay address itself; allowed: addresses "
-		 "that this host does not relay on\n"
-		 "4:53: relay.external: 192.0.2.1 is a relay address itself; allowed: addresses "
-		 "that this host does not relay on\n"},
-		{GOOD "relay: {external: {192.0.2.1: 192.0.2.2, 192.0.2.2: 203.0.113.1}}\n",
-		 "3:31: relay.external: 192.0.2.2 is a relay address itself; allowed: addresses "
-		 "that this host does not relay on\n"},
-	};
-
-	(void)state;
-	check_rows(rows, ARRAY_SIZE(rows));
-}
-
-static void external_addresses_that_no_peer_can_reach_are_refused(void **state)
-{
-	static const struct row rows[] = {
-		{GOOD "relay: {external: {192.0.2.1: 127.0.0.1}}\n",
-		 "3:31: relay.external: 127.0.0.1 is loopback; allowed: addresses that peers can "
-		 "reach\n"},
-		{GOOD "relay: {external: {127.0.0.2: 127.9.9.9}}\n",
-		 "3:31: relay.external: 127.9.9.9 is loopback; allowed: addresses that peers can "
-		 "reach\n"},
-		{GOOD "relay: {external: {\"2001:db8::1\": \"::1\"}}\n",
-		 "3:35: relay.external: ::1 is loopback; allowed: addresses that peers can "
-		 "reach\n"},
-		{GOOD "relay: {external: {192.0.2.1: 0.0.0.0}}\n",
-		 "3:31: relay.external: 0.0.0.0 is a wildcard, which cannot be answered from; "
-		 "allowed: each address by itself\n"},
-		{GOOD "relay: {external: {192.0.2.1: 0.1.2.3}}\n",
-		 "3:31: relay.external: 0.1.2.3 is in 0.0.0.0/8, which no host has; allowed: "
-		 "addresses that peers can reach\n"},
-		{GOOD "relay: {external: {192.0.2.1: 239.1.1.1}}\n",
-		 "3:31: relay.external: 239.1.1.1 is multicast or reserved; allowed: unicast "
-		 "addresses\n"},
-		{GOOD "relay: {external: {\"2001:db8::1\": \"ff05::2\"}}\n",
-		 "3:35: relay.external: ff05::2 is multicast; allowed: unicast addresses\n"},
-	};
-
-	(void)state;
-	check_rows(rows, ARRAY_SIZE(rows));
-}
-
-static void a_range_of_relay_ports_that_listeners_use_up_is_refused(void **state)
-{
-	static const struct row rows[] = {
-		{GOOD "listen: [udp: 192.0.2.1:3478]\nrelay: {ports: 3478-3478}\n",
-		 "4:9: relay.ports: listen has every port of 3478-3478 on 192.0.2.1; allowed: a "
-		 "range with ports that it leaves\n"},
-		{GOOD "listen: [udp: 192.0.2.1:10, udp: 192.0.2.2:11, udp: 192.0.2.1:11]\n"
-		      "relay: {ports: 10-11, addresses: [192.0.2.2, 192.0.2.1]}\n",
-		 "4:9: relay.ports: listen has every port of 10-11 on 192.0.2.1; allowed: a range "
-		 "with ports that it leaves\n"},
-		{GOOD "relay: {ports: 3478-3478}\n",
-		 "3:9: relay.ports: listen has every port of 3478-3478 on each address; allowed: "
-		 "a range with ports that it leaves\n"},
-	};
-
-	(void)state;
-	check_rows(rows, ARRAY_SIZE(rows));
 }
 
 static void a_quoted_value_is_not_cut_inside_a_character(void **state)
@@ -626,9 +489,6 @@ int main(void)
 		cmocka_unit_test(keys_given_twice_are_refused_with_the_first_line),
 		cmocka_unit_test(malformed_addresses_prefixes_and_ports_are_refused),
 		cmocka_unit_test(addresses_that_cannot_be_served_are_refused_with_the_reason),
-		cmocka_unit_test(external_addresses_must_fit_their_relay_addresses),
-		cmocka_unit_test(external_addresses_that_no_peer_can_reach_are_refused),
-		cmocka_unit_test(a_range_of_relay_ports_that_listeners_use_up_is_refused),
 		cmocka_unit_test(a_quoted_value_is_not_cut_inside_a_character),
 		cmocka_unit_test(transports_of_later_versions_are_named_as_not_supported),
 		cmocka_unit_test(required_keys_are_missed_at_their_section_or_the_top),

@@ -9,160 +9,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
-#include "base/cleanup.h"
-#include "base/macros.h"
-#include "control/server.h"
-
-#define PATIENCE_ROUNDS 10000 /* of up to a millisecond */
-
-struct fixture {
-	struct event_base *base;
-	struct control_server *server;
-	char folder[64], path[96];
-	unsigned int calls;
-	enum control_command last;
-	size_t answer_len; /* of the string that stats answers with */
-};
-
-static json_t *handle(void *ctx, enum control_command command, const json_t *request,
-		      const char **ret_error)
-{
-	struct fixture *f = ctx;
-
-	f->calls++;
-	f->last = command;
-	if (json_object_get(request, "refuse")) {
-		*ret_error = "not today";
-		return NULL;
-	}
-	if (command == CONTROL_STATS) {
-		_cleanup_free_ char *text = malloc(f->answer_len + 1);
-
-		memset(text, 'x', f->answer_len);
-		text[f->answer_len] = '\0';
-		return json_pack("{s:s}", "text", text);
-	}
-	return json_pack("{s:i}", "calls", f->calls);
-}
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	snprintf(f->folder, sizeof(f->folder), "/tmp/tp-control-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	snprintf(f->path, sizeof(f->path), "%s/run/s", f->folder);
-	f->base = event_base_new();
-	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), 0);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	char run[96];
-
-	control_server_close(&f->server);
-	event_base_free(f->base);
-	unlink(f->path);
-	snprintf(run, sizeof(run), "%s/run", f->folder);
-	rmdir(run);
-	assert_int_equal(rmdir(f->folder), 0);
-	free(f);
-	return 0;
-}
-
-static void make_run_folder(const struct fixture *f)
-{
-	char run[96];
-
-	snprintf(run, sizeof(run), "%s/run", f->folder);
-	assert_int_equal(mkdir(run, 0755), 0);
-}
-
-static struct sockaddr_un sun_of(const char *path)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
-	return sun;
-}
-
-static int dial(const struct fixture *f)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un sun = sun_of(f->path);
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
-	return fd;
-}
-
-static void turn_loop(struct fixture *f)
-{
-	event_base_loop(f->base, EVLOOP_NONBLOCK);
-}
-
-/* Turns the loop until fd can be read. */
-static void await(struct fixture *f, int fd)
-{
-	for (int i = 0; i < PATIENCE_ROUNDS; i++) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-
-		turn_loop(f);
-		if (poll(&p, 1, 1) > 0)
-			return;
-	}
-	fail_msg("nothing came");
-}
-
-/* The next whole line, without its end; "" at the connection's end. */
-static const char *read_line(struct fixture *f, int fd, char *ret, size_t size)
-{
-	size_t len = 0;
-
-	while (len + 1 < size) {
-		await(f, fd);
-		ssize_t n = recv(fd, ret + len, 1, 0);
-
-		if (n <= 0 || ret[len] == '\n')
-			break;
-		len++;
-	}
-	ret[len] = '\0';
-	return ret;
-}
-
-static void say(int fd, const char *text)
-{
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-static void expect_line(struct fixture *f, int fd, const char *expected)
-{
-	char line[1024];
-
-	assert_string_equal(read_line(f, fd, line, sizeof(line)), expected);
-}
-
-static void expect_end(struct fixture *f, int fd)
-{
-	char byte;
-
-	await(f, fd);
-	assert_true(recv(fd, &byte, 1, 0) <= 0);
-}
+#include "control_fixture.h"
 
 static void each_command_is_answered_on_one_line(void **state)
 {
@@ -452,130 +303,6 @@ static void one_connection_too_many_is_told_so_and_closed(void **state)
 		cleanup_close(&fds[i]);
 }
 
-static void socket_and_folder_have_their_modes_whatever_the_umask(void **state)
-{
-	static const mode_t masks[] = {0, 077, 0777};
-	struct fixture *f = *state;
-	struct stat st;
-	char folder[96];
-
-	snprintf(folder, sizeof(folder), "%s/run", f->folder);
-	for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
-		control_server_close(&f->server);
-		assert_int_equal(stat(folder, &st), -1);
-
-		mode_t old = umask(masks[i]);
-		int err = control_server_open(f->base, f->path, handle, f, &f->server);
-
-		umask(old);
-		assert_int_equal(err, 0);
-		assert_int_equal(stat(f->path, &st), 0);
-		assert_int_equal(st.st_mode & 07777, 0660);
-		assert_int_equal(stat(folder, &st), 0);
-		assert_int_equal(st.st_mode & 07777, 0755);
-	}
-}
-
-static void a_living_daemon_is_not_replaced(void **state)
-{
-	struct fixture *f = *state;
-	struct control_server *second = NULL;
-	_cleanup_close_ int fd = -1;
-
-	assert_int_equal(control_server_open(f->base, f->path, handle, f, &second), -EADDRINUSE);
-	assert_null(second);
-	fd = dial(f);
-	say(fd, "{\"command\": \"status\"}\n");
-	expect_line(f, fd, "{\"ok\":true,\"result\":{\"calls\":1}}");
-}
-
-static void a_dead_daemons_socket_is_replaced(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_close_ int dead = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un sun = sun_of(f->path);
-	_cleanup_close_ int fd = -1;
-
-	control_server_close(&f->server);
-	make_run_folder(f);
-	assert_int_equal(bind(dead, (struct sockaddr *)&sun, sizeof(sun)), 0);
-	cleanup_close(&dead);
-	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), 0);
-	fd = dial(f);
-	say(fd, "{\"command\": \"status\"}\n");
-	expect_line(f, fd, "{\"ok\":true,\"result\":{\"calls\":1}}");
-}
-
-static void a_file_that_is_no_socket_is_left_alone(void **state)
-{
-	struct fixture *f = *state;
-	struct stat st;
-
-	control_server_close(&f->server);
-	make_run_folder(f);
-	fclose(fopen(f->path, "we"));
-	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), -EEXIST);
-	assert_null(f->server);
-	assert_int_equal(stat(f->path, &st), 0);
-	assert_true(S_ISREG(st.st_mode));
-}
-
-static void closing_ends_connections_and_removes_only_its_own_file(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_close_ int fd = dial(f);
-	struct stat st;
-
-	turn_loop(f);
-	control_server_close(&f->server);
-	expect_end(f, fd);
-	assert_int_equal(stat(f->path, &st), -1);
-
-	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), 0);
-	unlink(f->path);
-	fclose(fopen(f->path, "we"));
-	control_server_close(&f->server);
-	assert_int_equal(stat(f->path, &st), 0);
-}
-
-static void only_a_folder_that_the_server_made_and_nobody_uses_is_removed(void **state)
-{
-	struct fixture *f = *state;
-	struct stat st;
-	char run[96], other[112];
-
-	snprintf(run, sizeof(run), "%s/run", f->folder);
-	snprintf(other, sizeof(other), "%s/run/other", f->folder);
-	fclose(fopen(other, "we"));
-	control_server_close(&f->server);
-	assert_int_equal(stat(f->path, &st), -1);
-	assert_int_equal(stat(other, &st), 0);
-	unlink(other);
-
-	/* It is there already, so it is somebody else's now. */
-	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), 0);
-	control_server_close(&f->server);
-	assert_int_equal(stat(run, &st), 0);
-	assert_int_equal(rmdir(run), 0);
-
-	assert_int_equal(control_server_open(f->base, f->path, handle, f, &f->server), 0);
-	control_server_close(&f->server);
-	assert_int_equal(stat(run, &st), -1);
-}
-
-static void a_folder_made_for_a_socket_that_cannot_be_is_not_left(void **state)
-{
-	struct fixture *f = *state;
-	struct control_server *server = NULL;
-	struct stat st;
-	char folder[96], path[256];
-
-	snprintf(folder, sizeof(folder), "%s/new", f->folder);
-	snprintf(path, sizeof(path), "%s/%0120d", folder, 0);
-	assert_int_equal(control_server_open(f->base, path, handle, f, &server), -ENAMETOOLONG);
-	assert_int_equal(stat(folder, &st), -1);
-}
-
 /* Lines that were written to standard error since it was replaced by fd. */
 static unsigned int count_lines(int fd)
 {
@@ -612,23 +339,6 @@ static void without_descriptors_it_says_so_once_and_serves_when_there_are_some(v
 	expect_line(f, fd, "{\"ok\":true,\"result\":{\"calls\":1}}");
 }
 
-static void paths_that_cannot_hold_a_socket_are_errors(void **state)
-{
-	struct fixture *f = *state;
-	struct control_server *server = NULL;
-	char path[200];
-
-	memset(path, 'x', sizeof(path));
-	memcpy(path, "/tmp/tp-", 8);
-	path[sizeof(path) - 1] = '\0';
-	assert_int_equal(control_server_open(f->base, path, handle, f, &server), -ENAMETOOLONG);
-	assert_int_equal(control_server_open(f->base, "/nonexistent/a/b", handle, f, &server),
-			 -ENOENT);
-	assert_null(server);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -646,15 +356,7 @@ int main(void)
 		TEST(idle_clients_are_disconnected_though_they_drip_bytes),
 		TEST(a_client_that_never_reads_is_disconnected_in_the_end),
 		TEST(one_connection_too_many_is_told_so_and_closed),
-		TEST(socket_and_folder_have_their_modes_whatever_the_umask),
-		TEST(a_living_daemon_is_not_replaced),
-		TEST(a_dead_daemons_socket_is_replaced),
-		TEST(a_file_that_is_no_socket_is_left_alone),
-		TEST(closing_ends_connections_and_removes_only_its_own_file),
-		TEST(only_a_folder_that_the_server_made_and_nobody_uses_is_removed),
-		TEST(a_folder_made_for_a_socket_that_cannot_be_is_not_left),
 		TEST(without_descriptors_it_says_so_once_and_serves_when_there_are_some),
-		TEST(paths_that_cannot_hold_a_socket_are_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,6 +194,8 @@ static int take_over(struct kernel *kernel, struct kernel_attachment *attachment
 	link->fd = TAKE_FD(old->fd);
 	attachment->mode = mode;
 	publish_interfaces(kernel);
+	if (mode == KERNEL_MODE_GENERIC)
+		kernel->program->bss->generic = true;
 	if (bpf_link_update(link->fd, program_fd(kernel), NULL) < 0) {
 		drop_link(kernel, link);
 		attachment->mode = KERNEL_MODE_OFF;

@@ -471,6 +471,40 @@ static void a_spec_that_is_not_what_its_role_has_is_refused(void **state)
 	flow_table_free(&table);
 }
 
+/* Whose source addresses the program believes only if it carries them back into the relay. */
+static void only_what_peers_send_may_come_from_another_allocation(void **state)
+{
+	const struct {
+		struct flow_spec spec;
+		bool may;
+	} rows[] = {
+		{to_client6(), true},
+		{permission(), true},
+		{to_peer(1234), false},
+		{sender("192.0.2.1:50000"), false},
+	};
+	struct flow_table *table = open_table(*state, 0);
+	uint64_t now = NOW;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct flow_spec spec = rows[i].spec;
+		uint32_t slot = add_flow(table, &spec, now);
+
+		assert_int_equal(read_slot(slot).from_self, 0);
+		flow_table_remove(table, slot, now);
+		now += FLOW_GRACE_NS;
+		spec.from_self = true;
+		if (!rows[i].may) {
+			assert_int_equal(flow_table_add(table, &spec, now, &slot), -EINVAL);
+			continue;
+		}
+		slot = add_flow(table, &spec, now);
+		assert_int_equal(read_slot(slot).from_self, 1);
+		flow_table_remove(table, slot, now);
+	}
+	flow_table_free(&table);
+}
+
 static void a_slot_used_anew_keeps_nothing_of_the_flow_before(void **state)
 {
 	struct flow_table *table = open_table(*state, 0);
@@ -479,6 +513,7 @@ static void a_slot_used_anew_keeps_nothing_of_the_flow_before(void **state)
 	struct flow_slot slot;
 
 	first.bucket = 2;
+	first.from_self = true;
 	for (int i = 0; i < FIXTURE_SLOTS / 2; i++)
 		flow_table_remove(table, add_flow(table, &first, now), now);
 	now += FLOW_GRACE_NS;
@@ -486,6 +521,7 @@ static void a_slot_used_anew_keeps_nothing_of_the_flow_before(void **state)
 	assert_int_equal(slot.generation, 2);
 	assert_int_equal(slot.peer_hop, 0);
 	assert_int_equal(slot.bucket, 0);
+	assert_int_equal(slot.from_self, 0);
 	assert_int_equal(slot.out.family, FLOW_IPV4);
 	flow_table_free(&table);
 }
@@ -544,6 +580,7 @@ int main(void)
 		fixture_test(
 			a_channel_may_lead_from_one_family_to_the_other_and_back_into_the_relay),
 		fixture_test(a_spec_that_is_not_what_its_role_has_is_refused),
+		fixture_test(only_what_peers_send_may_come_from_another_allocation),
 		fixture_test(a_slot_used_anew_keeps_nothing_of_the_flow_before),
 		fixture_test(traffic_is_summed_over_cpus_and_begins_anew_with_the_next_flow),
 	};

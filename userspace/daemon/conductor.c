@@ -451,6 +451,19 @@ void conductor_tick(struct conductor *c)
 	flows_maintain(c->flows, now.mono_ns);
 }
 
+int conductor_set_own(struct conductor *c, const struct addr *own, size_t count)
+{
+	struct turn_now now = clock_read();
+	int err = turn_set_own(c->turn, own, count);
+	bool more = err == 0;
+
+	while (more) {
+		more = turn_end_denied(c->turn, &c->actions);
+		carry_out_all(c, &now);
+	}
+	return err;
+}
+
 const struct conductor_counters *conductor_counters(struct conductor *c)
 {
 	struct udp_queue *q = &c->queue;

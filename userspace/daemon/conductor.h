@@ -50,6 +50,9 @@ int conductor_listen(struct conductor *conductor, const struct addr *local, int 
 /* Expiry and what flows need; to be called several times a second. */
 void conductor_tick(struct conductor *conductor);
 
+/* Replaces the host's own addresses, and ends what is permitted to new ones. 0 or -ENOMEM. */
+int conductor_set_own(struct conductor *conductor, const struct addr *own, size_t count);
+
 const struct conductor_counters *conductor_counters(struct conductor *conductor);
 
 #endif

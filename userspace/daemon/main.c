@@ -105,7 +105,6 @@ int main(int argc, char *argv[])
 	} else if (err == 0) {
 		printf("%s: ok\n", options.config_path);
 	}
-	plan_free(&plan);
 	config_free(&config);
 	libevent_global_shutdown();
 	return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -250,16 +250,5 @@ int plan_make(const struct config *config, const char *path, FILE *errors, struc
 	plan_relay(&m);
 	plan_interfaces(&m);
 	ret->workers = config->workers ? config->workers : usable_cpus();
-	err = net_list_own(&ret->own, &ret->own_count);
-	if (err < 0) {
-		complain(&m, NULL, "the host's addresses cannot be read: %s", strerror(-err));
-		return -EINVAL;
-	}
 	return m.failed ? -EINVAL : 0;
-}
-
-void plan_free(struct plan *plan)
-{
-	free(plan->own);
-	memset(plan, 0, sizeof(*plan));
 }

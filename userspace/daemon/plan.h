@@ -20,17 +20,13 @@ struct plan {
 	char interfaces[CONFIG_INTERFACES_MAX][IF_NAMESIZE];
 	size_t interface_count;
 	uint32_t workers;
-	/* What leads to the host itself (net_list_own), for the peer policy. */
-	struct addr *own;
-	size_t own_count;
 };
 
 /*
  * Fills the plan. What the configuration asks for and the host has not (an address no interface
  * has) is printed on errors as FILE:LINE:COLUMN. path names the configuration, NULL for none.
- * Returns 0, or -EINVAL after errors were printed. plan_free it in either case.
+ * Returns 0, or -EINVAL after errors were printed.
  */
 int plan_make(const struct config *config, const char *path, FILE *errors, struct plan *ret);
-void plan_free(struct plan *plan);
 
 #endif

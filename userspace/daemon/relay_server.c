@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "control/server.h"
 #include "daemon/conductor.h"
+#include "daemon/own_addresses.h"
 #include "daemon/report.h"
 #include "daemon/worker.h"
 #include "io/udp.h"
@@ -42,6 +43,7 @@ struct relay_server {
 	struct control_server *control;
 	int links; /* readable when a link came, went or changed; -1: not watched */
 	struct event *link_event;
+	struct own_addresses *own;
 	struct worker *workers[CONFIG_WORKERS_MAX];
 	struct report_context report;
 	struct turn_config turn;
@@ -86,6 +88,8 @@ static int make_turn_config(struct relay_server *s)
 {
 	const struct config *c = s->config;
 	struct turn_config *t = &s->turn;
+	size_t own_count;
+	const struct addr *own = own_addresses_list(s->own, &own_count);
 	int err = copy_prefixes(c->peers.allow, c->peers.allow_count, &s->allow);
 
 	if (err == 0)
@@ -100,8 +104,8 @@ static int make_turn_config(struct relay_server *s)
 					.allow_count = c->peers.allow_count,
 					.deny = s->deny,
 					.deny_count = c->peers.deny_count,
-					.own = s->plan->own,
-					.own_count = s->plan->own_count};
+					.own = own,
+					.own_count = own_count};
 	t->ports = s->ports;
 	t->quota = s->quota;
 	t->bandwidth_bps = c->limits.bandwidth_per_allocation;
@@ -326,6 +330,8 @@ static int start(struct relay_server *s, struct event_base *base)
 		err = quota_new(credentials_count(s->credentials), s->config->limits.allocations,
 				s->config->limits.allocations_per_user, &s->quota);
 	if (err == 0)
+		err = own_addresses_open(base, s->workers, ARRAY_SIZE(s->workers), &s->own);
+	if (err == 0)
 		err = make_turn_config(s);
 	if (err < 0)
 		return err;
@@ -383,6 +389,7 @@ void relay_server_stop(struct relay_server **server)
 	if (s->link_event)
 		event_free(s->link_event);
 	cleanup_close(&s->links);
+	own_addresses_close(&s->own);
 	for (size_t i = 0; i < ARRAY_SIZE(s->workers); i++)
 		worker_stop(&s->workers[i]);
 	kernel_close(&s->kernel);

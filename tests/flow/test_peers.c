@@ -246,7 +246,7 @@ static void thousands_of_channels_to_a_new_own_address_are_ended(void **state)
 	struct client c[4];
 
 	(void)state;
-	for (uint16_t i = 0; i < ARRAY_SIZE(c); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
 		c[i] = client_make(alices, "alice");
 		c[i].from.tuple.client.port = (uint16_t)(40000 + i);
 		assert_success(scenario_allocate(s, &c[i]));

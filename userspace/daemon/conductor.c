@@ -204,6 +204,8 @@ static int read_errors(struct conductor *c, const struct turn_now *now, int rela
 		struct turn_peer_error error = {
 			.peer = e->to, .type = e->type, .code = e->code, .mtu = e->mtu};
 
+		if (e->mtu)
+			flows_ask_again(c->flows);
 		if (e->local && failed && addr_same_ip(&e->to, failed))
 			error.peer.port = failed->port;
 		if (!error.peer.port)

@@ -65,6 +65,11 @@ void flows_allocation_traffic(const struct flows *flows, uint32_t allocation,
 /* The netlink socket to poll, -1 for none; flows_process when it is readable. */
 int flows_fd(const struct flows *flows);
 void flows_process(struct flows *flows);
+/*
+ * A path turned out to be narrower than its route said. The kernel tells nobody of such exceptions,
+ * so the routes are asked for again.
+ */
+void flows_ask_again(struct flows *flows);
 /* Called a few times a second: moves flows to their new next hops after a route change, a bounded
  * number per call, and keeps neighbours resolved. */
 void flows_maintain(struct flows *flows, uint64_t now_ns);

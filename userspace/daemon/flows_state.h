@@ -62,7 +62,6 @@ struct flows {
 		uint32_t count;
 	} kinds[ITEM_KIND_MAX];
 	uint32_t reroute_at; /* next party to look at, FLOWS_NONE when done */
-	uint64_t reroute_from_ns;
 	bool reroute_wanted;
 	uint64_t kept_alive_ns;
 	struct flows_counters counters;

@@ -8,9 +8,8 @@
 
 #include "daemon/flows_state.h"
 
-#define REROUTE_PER_CALL  2000
-#define KEEP_ALIVE_NS	  (3 * NSEC_PER_SEC)
-#define REROUTE_SETTLE_NS (50 * NSEC_PER_MSEC)
+#define REROUTE_PER_CALL 2000
+#define KEEP_ALIVE_NS	 (3 * NSEC_PER_SEC)
 
 uint32_t flows_find_hop(struct flows *flows, const struct addr *from, const struct addr *to)
 {
@@ -98,19 +97,18 @@ static uint32_t reroute_party(struct flows *flows, struct party *party)
 }
 
 /*
- * Route changes come in bursts, and one may come while flows are still being moved for the one
- * before: then the round starts again. A short settling time keeps a flapping daemon of somebody
- * else from costing us a query per flow and event.
+ * A round looks at every flow once, a bounded number per call. Route changes come in bursts, and
+ * one may come while a round is under way: the round goes on to its end and another follows, so
+ * that no stream of events keeps the last flows from their turn.
  */
-static void reroute_step(struct flows *flows, uint64_t now_ns)
+static void reroute_step(struct flows *flows)
 {
-	if (flows->reroute_wanted) {
+	if (flows->reroute_at == FLOWS_NONE) {
+		if (!flows->reroute_wanted)
+			return;
 		flows->reroute_wanted = false;
 		flows->reroute_at = 0;
-		flows->reroute_from_ns = now_ns + REROUTE_SETTLE_NS;
 	}
-	if (flows->reroute_at == FLOWS_NONE || now_ns < flows->reroute_from_ns)
-		return;
 	for (uint32_t n = 0; n < REROUTE_PER_CALL;) {
 		if (flows->reroute_at >= flows->party_count) {
 			flows->reroute_at = FLOWS_NONE;
@@ -118,6 +116,11 @@ static void reroute_step(struct flows *flows, uint64_t now_ns)
 		}
 		n += reroute_party(flows, &flows->parties[flows->reroute_at++]);
 	}
+}
+
+void flows_ask_again(struct flows *flows)
+{
+	flows->reroute_wanted = true;
 }
 
 int flows_fd(const struct flows *flows)
@@ -138,7 +141,7 @@ void flows_maintain(struct flows *flows, uint64_t now_ns)
 	if (!flows->net)
 		return;
 	kernel_settle(flows->config.kernel, now_ns);
-	reroute_step(flows, now_ns);
+	reroute_step(flows);
 	if (now_ns - flows->kept_alive_ns >= KEEP_ALIVE_NS) {
 		flows->kept_alive_ns = now_ns;
 		net_keep_alive(flows->net);

@@ -68,7 +68,7 @@ struct {
 	__type(value, __u32);
 } devices SEC(".maps");
 
-/* Mapped into the daemon, which charges what it relays itself to the same buckets. */
+/* Mapped into the daemon, which sets the rates; what it relays itself it limits on its own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

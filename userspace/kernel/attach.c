@@ -72,7 +72,7 @@ static void inherit_one(void *ctx, const char *path)
 	_cleanup_close_ int fd = bpf_obj_get(path);
 	struct kernel_link *links;
 	unsigned int ifindex = 0;
-	uint32_t program;
+	uint32_t program = 0;
 
 	unlink(path);
 	if (fd < 0 || link_where(fd, &ifindex, &program) < 0)

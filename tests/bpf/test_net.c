@@ -208,6 +208,15 @@ static void a_stale_neighbour_is_probed_and_stays_valid(void **state)
 	assert_int_equal(w->hop_events[id], 2);
 }
 
+/* Lines for ip -batch: new neighbours, an event each, and another MAC for the one watched. */
+#define STORM(from, to)                                                                \
+	"i=" #from "; while [ $i -lt " #to " ]; do "                                   \
+	"echo neigh add 10.9.$((i / 250)).$((i %% 250 + 2)) lladdr 02:00:00:00:01:00 " \
+	"dev tp-here nud permanent; i=$((i + 1)); done; "
+#define MOVE(last)                                                        \
+	"echo neigh replace 192.0.2.200 lladdr 02:00:00:00:00:" #last " " \
+	"dev tp-here nud permanent; "
+
 /* Nobody reads while they come, so the socket overruns: only a resync finds the last one. */
 static void ten_thousand_neighbours_at_once_overrun_and_nothing_is_missed(void **state)
 {
@@ -220,10 +229,7 @@ static void ten_thousand_neighbours_at_once_overrun_and_nothing_is_missed(void *
 	assert_true(w->told[gone].valid);
 	watch_settle(w);
 	w->route_events = 0;
-	netns_run("i=0; while [ $i -lt 10000 ]; do echo neigh add 10.9.$((i / 250)).$((i %% 250 + "
-		  "2)) "
-		  "lladdr 02:00:00:00:01:00 dev tp-here nud permanent; i=$((i + 1)); done "
-		  "| ip -batch -");
+	netns_run("(" STORM(0, 10000) ") | ip -batch -");
 	netns_run(
 		"ip neigh replace 192.0.2.200 lladdr 02:00:00:00:00:02 dev tp-here nud permanent");
 	netns_run("ip neigh del 192.0.2.201 dev tp-here");
@@ -231,6 +237,51 @@ static void ten_thousand_neighbours_at_once_overrun_and_nothing_is_missed(void *
 	/* Neighbours move no routes: that this was called means events were lost. */
 	assert_true(w->route_events > 0);
 	watch_assert_leads_there(&w->told[id], 1500);
+}
+
+static uint32_t watch_a_permanent_neighbour(struct watch *w)
+{
+	uint32_t id;
+
+	netns_run("ip addr add 10.9.0.1/16 dev tp-here");
+	netns_run("ip neigh add 192.0.2.200 lladdr 02:00:00:00:00:02 dev tp-here nud permanent");
+	id = watch_route(w, "192.0.2.200");
+	watch_settle(w);
+	w->route_events = 0;
+	return id;
+}
+
+/* The kernel drops the newest: the first move stays in the socket, and the second is lost. */
+static void what_an_overrun_left_in_the_socket_does_not_undo_the_resync(void **state)
+{
+	static const uint8_t last[6] = {2, 0, 0, 0, 0, 9};
+	struct watch *w = *state;
+	uint32_t id = watch_a_permanent_neighbour(w);
+
+	netns_run("(" STORM(0, 500) MOVE(05) STORM(500, 10000) MOVE(09) ") | ip -batch -");
+	assert_int_equal(net_process(w->net), 0);
+	assert_memory_equal(w->told[id].dst_mac, last, 6);
+	watch_settle(w);
+	assert_true(w->route_events > 0);
+	assert_memory_equal(w->told[id].dst_mac, last, 6);
+}
+
+/* Until its queue was empty once, the kernel drops without saying so a second time. */
+static void an_overrun_once_dealt_with_loses_nothing_more(void **state)
+{
+	static const uint8_t last[6] = {2, 0, 0, 0, 0, 9};
+	struct watch *w = *state;
+	uint32_t id = watch_a_permanent_neighbour(w);
+
+	netns_run("(" STORM(0, 10000) ") | ip -batch -");
+	assert_int_equal(net_process(w->net), 0);
+	assert_true(w->route_events > 0);
+	w->route_events = 0;
+	netns_run("(" MOVE(09) ") | ip -batch -");
+	netns_run("ip route add 203.0.113.0/24 via 192.0.2.2");
+	watch_settle(w);
+	assert_memory_equal(w->told[id].dst_mac, last, 6);
+	assert_true(w->route_events > 0);
 }
 
 static void a_veth_shows_its_mac_mtu_and_state(void **state)
@@ -290,6 +341,8 @@ int main(void)
 		on_a_pair(a_released_hop_is_silent_and_its_id_used_again_last),
 		on_a_pair(a_stale_neighbour_is_probed_and_stays_valid),
 		on_a_pair(ten_thousand_neighbours_at_once_overrun_and_nothing_is_missed),
+		on_a_pair(what_an_overrun_left_in_the_socket_does_not_undo_the_resync),
+		on_a_pair(an_overrun_once_dealt_with_loses_nothing_more),
 		on_a_pair(a_veth_shows_its_mac_mtu_and_state),
 		on_a_pair(addresses_are_listed_with_their_links),
 	};

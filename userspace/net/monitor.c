@@ -22,7 +22,7 @@
 #define MONITOR_BUFFER	  (1024 * 1024)
 /* Of one net_process; the descriptor stays readable for the rest. */
 #define PROCESS_READS	  256
-/* More than a full buffer holds, one event each. */
+/* More than a full buffer holds, one event each; others may add to it meanwhile. */
 #define DRAIN_READS	  16384
 #define KEEP_ALIVE_PROBES 256
 
@@ -77,7 +77,7 @@ static void take_neigh(void *ctx, const struct neigh_facts *neigh)
 	hops_set_neigh(net->hops, neigh);
 }
 
-/* Asks for everything. If that fails lost_events stays set and the next call tries again. */
+/* Asks for everything. */
 static int resync(struct net *net)
 {
 	int err;
@@ -87,7 +87,6 @@ static int resync(struct net *net)
 	if (!err)
 		err = neigh_dump(&net->query, take_neigh, net);
 	hops_end_resync(net->hops, err == 0);
-	net->lost_events = err != 0;
 	return err;
 }
 
@@ -217,18 +216,34 @@ static int process_one_read(struct net *net)
 	return 1;
 }
 
+/*
+ * After events were lost. What is still in the socket is older than the answers will be, and as the
+ * kernel drops the newest, nothing would put right what it did to them: it is read and forgotten
+ * first. Until the socket was empty once the kernel also drops without another ENOBUFS, so only
+ * then is nothing more lost in silence. If it does not get empty, or asking fails, lost_events
+ * stays set and the next call tries again.
+ */
+static int catch_up(struct net *net)
+{
+	int err, drained = 1;
+
+	for (int i = 0; i < DRAIN_READS && drained == 1; i++)
+		drained = process_one_read(net);
+	err = resync(net);
+	net->lost_events = err != 0 || drained != 0;
+	net->routes_changed = true;
+	return drained < 0 ? drained : err;
+}
+
 int net_process(struct net *net)
 {
 	int err = 1;
 
-	for (int i = 0; i < PROCESS_READS && err == 1; i++)
+	for (int i = 0; i < PROCESS_READS && err == 1 && !net->lost_events; i++)
 		err = process_one_read(net);
-	/* What is still in the socket is older than the answers: it is read first where possible.
-	 */
 	if (net->lost_events) {
-		int failed = resync(net);
+		int failed = catch_up(net);
 
-		net->routes_changed = true;
 		err = err < 0 ? err : failed;
 	}
 	if (net->routes_changed) {
@@ -310,8 +325,9 @@ void net_keep_alive(struct net *net)
 	uint32_t looks = hops_max(net->hops);
 	struct neigh_key key;
 
+	/* Nothing else may make the descriptor readable. */
 	if (net->lost_events)
-		resync(net);
+		net_process(net);
 	for (int i = 0; i < KEEP_ALIVE_PROBES && hops_next_probe(net->hops, &looks, &key); i++)
 		neigh_probe(&net->query, &key);
 }

@@ -106,8 +106,9 @@ struct net_events {
 	/*
 	 * Routes, rules or addresses changed, a link went up or down (which moves IPv4 routes
 	 * without an event about them), or the kernel lost events: what net_route answered before
-	 * may be wrong. Called at most once per net_process, as the last thing it does; here
-	 * net_route and net_hop_release may be called.
+	 * may be wrong. Called at most once per net_process, as the last thing it does, and from
+	 * net_keep_alive where that makes up for lost events; here net_route and net_hop_release
+	 * may be called.
 	 */
 	void (*routes_changed)(void *ctx);
 	void *ctx;

@@ -19,7 +19,20 @@ union lookup_ref {
 	__u64 word;
 };
 
-/* Returns whether there is an entry. One load, so that slot and generation belong together. */
+/* By words: of a memcpy here the compiler makes halves, for the alignment of the key's type. */
+static __always_inline void lookup_copy_ip(void *to, const union flow_ip *ip)
+{
+	__be32 *word = to;
+
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		word[i] = ip->words[i];
+}
+
+/*
+ * Returns whether there is an entry. One load, so that slot and generation belong together. Both
+ * ports at once, as they were parsed: the hash reads whole words, and would wait for halves.
+ */
 static __always_inline bool lookup_index(const struct flow_leg *in, union lookup_ref *ret_ref)
 {
 	const __u64 *value;
@@ -28,19 +41,17 @@ static __always_inline bool lookup_index(const struct flow_leg *in, union lookup
 		struct flow_key4 key = {
 			.src = in->src.v4,
 			.dst = in->dst.v4,
-			.sport = in->sport,
-			.dport = in->dport,
 			.channel = in->channel,
 		};
+		__builtin_memcpy(&key.sport, &in->sport, sizeof(__be32));
 		value = bpf_map_lookup_elem(&flows4, &key);
 	} else {
-		struct flow_key6 key = {
-			.sport = in->sport,
-			.dport = in->dport,
+		struct flow_key6 key __attribute__((aligned(8))) = {
 			.channel = in->channel,
 		};
-		__builtin_memcpy(key.src, in->src.v6, sizeof(key.src));
-		__builtin_memcpy(key.dst, in->dst.v6, sizeof(key.dst));
+		__builtin_memcpy(&key.sport, &in->sport, sizeof(__be32));
+		lookup_copy_ip(key.src, &in->src);
+		lookup_copy_ip(key.dst, &in->dst);
 		value = bpf_map_lookup_elem(&flows6, &key);
 	}
 	if (!value)

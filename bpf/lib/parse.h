@@ -40,8 +40,7 @@ static __always_inline enum flow_verdict parse_udp(struct packet *p, __u64 offse
 	if (p->in.family == FLOW_IPV6 && !udp->check)
 		return FLOW_VERDICT_BAD_CHECKSUM;
 
-	p->in.sport = udp->source;
-	p->in.dport = udp->dest;
+	__builtin_memcpy(&p->in.sport, &udp->source, sizeof(__be32));
 	p->udp_check = udp->check;
 	p->payload = offset + sizeof(*udp);
 	p->payload_len = ip_payload - sizeof(*udp);

@@ -19,6 +19,7 @@
 
 /* RFC 7915 5.1: what was IPv6 and is no longer than this may be fragmented as IPv4. */
 #define REWRITE_FRAGMENT_MAX 1260
+#define REWRITE_IPV4_START   0x45U /* version 4, five words */
 
 static __always_inline __u64 rewrite_link_len(const struct packet *p)
 {
@@ -94,26 +95,27 @@ static __always_inline void rewrite_ethernet(const struct packet *p)
 /*
  * RFC 8656 14, 13.3: DSCP and ECN as they came, one hop less, and an identification of our own.
  * RFC 6864 4.1: with DF set and no fragment nobody looks at it; without, it should not repeat soon.
+ * In whole words, because reading back for the sum what was written in parts would stall.
  */
 static __always_inline void rewrite_ipv4(const struct packet *p, __u64 offset)
 {
-	struct iphdr *ip = packet_at(p, offset, sizeof(*ip));
+	__be32 *word = packet_at(p, offset, sizeof(struct iphdr));
+	const struct flow_leg *out = &p->flow.out;
+	__u32 total = sizeof(struct iphdr) + rewrite_udp_len(p);
+	__be32 first = bpf_htonl(REWRITE_IPV4_START << 24 | p->traffic_class << 16 | total);
+	__be32 second = p->dont_fragment ? bpf_htonl(PARSE_IPV4_DF)
+					 : bpf_htonl(bpf_get_prandom_u32() << 16);
+	__be32 third = bpf_htonl((p->ttl - 1) << 24 | IPPROTO_UDP << 16);
+	__u64 sum = (__u64)first + second + third + out->src.v4 + out->dst.v4;
 
-	if (!ip)
+	if (!word)
 		return;
-	*ip = (struct iphdr){
-		.version = 4,
-		.ihl = sizeof(*ip) / 4,
-		.tos = p->traffic_class,
-		.tot_len = bpf_htons(sizeof(*ip) + rewrite_udp_len(p)),
-		.id = p->dont_fragment ? 0 : (__be16)bpf_get_prandom_u32(),
-		.frag_off = p->dont_fragment ? bpf_htons(PARSE_IPV4_DF) : 0,
-		.ttl = p->ttl - 1,
-		.protocol = IPPROTO_UDP,
-		.saddr = p->flow.out.src.v4,
-		.daddr = p->flow.out.dst.v4,
-	};
-	ip->check = checksum_negate(checksum_words(ip, sizeof(*ip) / 4));
+	word[0] = first;
+	word[1] = second;
+	word[2] = third;
+	word[3] = out->src.v4;
+	word[4] = out->dst.v4;
+	((struct iphdr *)word)->check = checksum_negate(sum);
 }
 
 /*

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "rows.h"
+#include "rows_paths.h"
 
 #define HEADROOM_RUNS	 200
 #define HEADROOM_DATA	 100
@@ -116,6 +117,34 @@ static void a_packet_without_headroom_is_passed_up_untouched(void **state)
 	}
 }
 
+/* Here the frame grows at its end first, and must be cut again. */
+static void check_without_headroom(struct rig *rig, struct path *path)
+{
+	static struct rig_result result;
+	static uint8_t bytes[FRAME_MAX];
+	size_t len;
+
+	if (path->from != FLOW_FORM_UDP || path->to != FLOW_FORM_INDICATION)
+		return;
+	for (uint8_t trailer = 0; trailer < 5; trailer++) {
+		path->frame.size = 101;
+		path->frame.trailer = trailer;
+		len = frame_build(&path->frame, bytes);
+		path_install(rig, path);
+		if (!run_without_headroom(rig, bytes, len, &result))
+			return;
+		rig_check_stats(rig, FLOW_VERDICT_HEADROOM, 1, len);
+		assert_int_equal(result.action, XDP_PASS);
+		assert_int_equal(result.len, len);
+		assert_memory_equal(result.bytes, bytes, len);
+	}
+}
+
+static void a_packet_that_grows_at_both_ends_is_passed_up_untouched(void **state)
+{
+	paths_for_each(*state, check_without_headroom);
+}
+
 static void every_verdict_was_hit(void **state)
 {
 	const struct rig *rig = *state;
@@ -168,6 +197,7 @@ int main(void)
 		cmocka_unit_test(padding_without_tailroom_is_left_to_the_daemon),
 		cmocka_unit_test(a_packet_grows_until_its_headroom_is_used_up),
 		cmocka_unit_test(a_packet_without_headroom_is_passed_up_untouched),
+		cmocka_unit_test(a_packet_that_grows_at_both_ends_is_passed_up_untouched),
 		cmocka_unit_test(every_verdict_was_hit),
 	};
 
